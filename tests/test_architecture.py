@@ -75,6 +75,7 @@ hardware/    disk flash_wear inhibitors kernel_log lookups modaliases processes 
 state/       lock data events faults running choice last_check missed scrubbed ledger record
 settings/    containers health policy removed schedule secrets wifi
 state/       secrets current_containers
+firmware
 device
 next_boot
 trust_store

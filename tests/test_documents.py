@@ -34,6 +34,7 @@ SAME_PACKAGE = {
     "fsck.erofs": {"dump.erofs", "mkfs.erofs"},
     "fsck.fat": {"mkfs.fat", "fatlabel"},
     "depmod": {"modprobe", "modinfo", "insmod", "kmod"},
+    "mkimage": {"mkenvimage"},
     "mcopy": {"mdir", "mtype", "minfo", "mattrib", "mformat", "mmd"},
     "mkfs.ext4": {"e2image", "e2fsck", "debugfs", "dumpe2fs", "tune2fs", "mke2fs", "resize2fs"},
     "mosquitto_pub": {"mosquitto_sub"},

@@ -20,6 +20,7 @@ from reconix.base.digests import Digest
 from reconix.base.process import run
 from reconix.boot.bootspec import BootSpec, print_bootspec
 from reconix.boot.gpt import SECTOR
+from reconix.boot.loaders.systemd_boot import Program, SystemdBoot
 from reconix.boot.tables import SlotTables
 from reconix.boot.trial import parse_state
 from reconix.build.generation import BuiltSystem, add_generation, read_system
@@ -42,6 +43,7 @@ from reconix.store.tree import File, Node, Symlink, folder
 Need = Callable[..., None]
 MIB = 1 << 20
 SLOT_BYTES = 34 * MIB
+LOADER = SystemdBoot(Program.AMD64, b"loader")
 SIZES = Sizes(slots=3, slot_bytes=SLOT_BYTES, system_bytes=32 * MIB, data_bytes=16 * MIB)
 PROGRAMS = ("sgdisk", "fsck.fat", "mcopy", "mkfs.ext4", "debugfs", "e2fsck")
 HOST = Host(
@@ -92,7 +94,7 @@ def system(store: ChrootStore, name: str, extra: Mapping[str, Node]) -> BuiltSys
 def add(store: ChrootStore, **extra: Node) -> StorePath:
     """A generation of two systems, of which the first has some files more."""
     systems = [system(store, "default", extra), system(store, "mqtt", {"other": File(PAGE[1:])})]
-    return add_generation(store, HOST, systems, b"loader")
+    return add_generation(store, HOST, systems, LOADER)
 
 
 @pytest.fixture
@@ -125,7 +127,7 @@ def test_a_host_that_asks_for_it_has_hashes_behind_each_content_and_image_and_te
 ) -> None:
     asked = replace(HOST.machine, disk=Disk(integrity=Integrity.VERITY))
     systems = [system(store, "default", {})]
-    path = add_generation(store, replace(HOST, machine=asked), systems, b"loader")
+    path = add_generation(store, replace(HOST, machine=asked), systems, LOADER)
     entry = store.path(read_generation(store.store_dir, path).boot) / "loader/entries/default.conf"
     assert " reconix.verity " in entry.read_text()
     make_disk(store, path, Layout(SIZES), tmp_path / "image")

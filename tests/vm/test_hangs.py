@@ -25,7 +25,7 @@ from tests.vm.project import KEEPS_HOST_KEY, MACHINE, Project
 
 from reconix.base.documents import Fields
 from reconix.base.process import CommandFailed
-from reconix.boot.loaders.systemd_boot import Program
+from reconix.boot.loaders.systemd_boot import Program, SystemdBoot
 from reconix.build.generation import add_generation, read_system
 from reconix.config.load import load
 from reconix.nix.chroot import ChrootStore
@@ -92,7 +92,8 @@ class Box:
                 folder({**nodes, **changes}), good.name, set(store.closure(good)) - {good}
             )
             host = load(self.project.folder).hosts["box"]
-            loader = (store.path(generation.boot) / Program.AMD64.value).read_bytes()
+            program = store.path(generation.boot) / Program.AMD64.value
+            loader = SystemdBoot(Program.AMD64, program.read_bytes())
             return add_generation(store, host, [read_system(store, "default", made)], loader)
 
     def send(self, target: StorePath) -> None:

@@ -95,6 +95,11 @@ class Guid:
 
 _NOBODY = Guid(bytes(16))
 EFI_SYSTEM = Guid.parse("C12A7328-F81F-11D2-BA4B-00A0C93EC93B")
+BASIC_DATA = Guid.parse("EBD0A0A2-B9E5-4433-87C0-68B6B72699C7")
+LEGACY_BOOTABLE = 1 << 2
+"""An attribute: U-Boot looks for its script on partitions that have it.
+
+Source: UEFI Specification 2.10, section 5.3.3, table *Defined GPT Partition Entry - Attributes*."""
 LINUX = Guid.parse("0FC63DAF-8483-4772-8E79-3D69D8477DE4")
 
 

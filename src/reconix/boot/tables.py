@@ -3,7 +3,7 @@
 A firmware boots what the partition table says. To make it boot another slot we must change the
 table, and a table is more than a sector: header, entry array, and both again as a backup. Writing
 them can be cut anywhere. So all arrays that will ever be needed are on the disk from the beginning,
-one per slot, each of them listing *its* slot as partition 1 and as the only EFI system partition:
+one per slot, each of them listing *its* slot as partition 1 and as the only one that boots:
 
     LBA 0            protective MBR
         1            primary header ──────────┐ names one of
@@ -22,6 +22,10 @@ at each moment it finds the old table or the new one, even if the sector that is
 torn. Two valid headers that select different slots: a selection was interrupted, and the primary
 counts.
 
+What makes a firmware boot a partition depends on its kind (``BootMark``). For UEFI it is the type
+of an EFI system partition. U-Boot would write a file of its own (``ubootefi.var``) into one of
+those, so for it the slot has another type, and an attribute. The arrays themselves say which.
+
 Source: the thesis *reCoNix*, "hermetic bootloader"; UEFI Specification 2.10, section 5.3.2 (a
 primary that is not valid is replaced by the backup); byte tables in ``docs/spec/disk.md``.
 Tested by ``tests/crash/test_gpt_select.py`` at every write, ``tests/compat/test_gpt.py``, and on
@@ -30,16 +34,19 @@ OVMF by ``tests/vm/test_firmware_and_slots.py``.
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NewType
 
 from reconix.base.errors import ReconixError
+from reconix.base.firmware import FirmwareKind
 from reconix.boot.disk import Disk, NotKept
 from reconix.boot.gpt import (
     ARRAY_BYTES,
     ARRAY_SECTORS,
+    BASIC_DATA,
     EFI_SYSTEM,
+    LEGACY_BOOTABLE,
     PRIMARY_LBA,
     SECTOR,
     BadPartitionTable,
@@ -104,6 +111,23 @@ class UnknownSlot(ReconixError):
         super().__init__(f"there is no slot {slot}", hint=f"the disk has slots 1 to {count}")
 
 
+class BootMark(Enum):
+    """What makes a firmware boot a partition: its type, and its attributes."""
+
+    UEFI = (EFI_SYSTEM, 0)
+    U_BOOT = (BASIC_DATA, LEGACY_BOOTABLE)
+
+    @classmethod
+    def of(cls, kind: FirmwareKind) -> "BootMark":
+        """That of a kind of firmware."""
+        return cls[kind.name]
+
+    def on(self, slot: Partition) -> Partition:
+        """A slot with the mark."""
+        type_guid, attributes = self.value
+        return replace(slot, type=type_guid, attributes=attributes)
+
+
 class Copy(Enum):
     """The two copies of a table."""
 
@@ -139,12 +163,14 @@ class SlotTables:
         disk: the GUID of the disk.
         slots: the slots in order, each of type ``IDLE_SLOT``.
         others: the partitions after them, for instance ``system`` and ``data``.
+        mark: of the slot that boots.
     """
 
     sectors: int
     disk: Guid
     slots: tuple[Partition, ...]
     others: tuple[Partition, ...]
+    mark: BootMark = BootMark.UEFI
 
     def __post_init__(self) -> None:
         if not MIN_SLOTS <= len(self.slots) <= MAX_SLOTS:
@@ -154,7 +180,7 @@ class SlotTables:
         expected = [slot_name(slot) for slot in self.numbers]
         if [part.name for part in self.slots] != expected:
             raise BadPartitionTable(f"the slots of a disk must be named {', '.join(expected)}")
-        if any(part.type != IDLE_SLOT for part in self.slots):
+        if any((part.type, part.attributes) != (IDLE_SLOT, 0) for part in self.slots):
             raise BadPartitionTable("a slot has the type of something else")
         check_partitions(self.slots + self.others, first=FIRST_USABLE, last=self.last_usable)
         names = [part.name for part in self.slots + self.others]
@@ -199,7 +225,7 @@ class SlotTables:
 
     def partitions(self, selected: Slot) -> tuple[Partition, ...]:
         """The partitions in the order of the table that selects a slot."""
-        chosen = self.slot(selected).of_type(EFI_SYSTEM)
+        chosen = self.mark.on(self.slot(selected))
         idle = tuple(part for part in self.slots if part.name != chosen.name)
         return (chosen, *idle, *self.others)
 
@@ -376,13 +402,21 @@ def recognise(
     tables = SlotTables(
         sectors,
         disk,
-        tuple(part.of_type(IDLE_SLOT) for part in slots),
+        tuple(replace(part, type=IDLE_SLOT, attributes=0) for part in slots),
         tuple(part for part in partitions if part.name not in _SLOT_NAMES),
+        _mark_of(partitions),
     )
     for slot in tables.numbers:
         if tables.partitions(slot) == partitions:
             return tables, slot
     raise BadPartitionTable("the partitions are not in an order that selects a slot")
+
+
+def _mark_of(partitions: tuple[Partition, ...]) -> BootMark:
+    """The mark of the slot that is selected, which is the first partition."""
+    first = partitions[0]
+    marks = (mark for mark in BootMark if mark.value == (first.type, first.attributes))
+    return next(marks, BootMark.UEFI)
 
 
 def _check_agreement(primary: _Side, backup: _Side, faults: list[str]) -> None:

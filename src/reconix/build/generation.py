@@ -24,8 +24,7 @@ from reconix.base.documents import JsonInput, print_json
 from reconix.base.files import read_bounded
 from reconix.boot import bootspec, fat
 from reconix.boot.bootspec import BootSpec
-from reconix.boot.loaders.loader import BootSystem
-from reconix.boot.loaders.systemd_boot import Program, SystemdBoot
+from reconix.boot.loaders.loader import BootLoader, BootSystem
 from reconix.build.measured import Measured
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.project import TrustRoot, Updates
@@ -77,7 +76,7 @@ def add_generation(
     store: ChrootStore,
     host: Host,
     systems: Iterable[BuiltSystem],
-    loader: bytes,
+    loader: BootLoader,
     measured: Measured | None = None,
 ) -> StorePath:
     """Add boot tree and generation of a host to the store.
@@ -86,7 +85,7 @@ def add_generation(
         store: has the toplevels.
         host: as configured.
         systems: all of them.
-        loader: the boot loader's program.
+        loader: says which files a slot has.
         measured: what is known of the store already.
 
     Raises:
@@ -118,10 +117,10 @@ def read_system(store: ChrootStore, name: str, toplevel: StorePath) -> BuiltSyst
 
 
 def _add_boot_tree(
-    store: ChrootStore, host: Host, systems: Collection[_ImagedSystem], loader: bytes
+    store: ChrootStore, host: Host, systems: Collection[_ImagedSystem], loader: BootLoader
 ) -> SlotContent:
     choices = [system.boot(host.machine.disk.integrity) for system in systems]
-    files = SystemdBoot(Program[host.architecture.name], loader).boot_tree(
+    files = loader.boot_tree(
         choices, default=host.machine.boot.default, content=lambda path: _file(store, path)
     )
     image = fat.image(files, host.machine.boot.slot_size)

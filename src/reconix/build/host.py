@@ -18,6 +18,7 @@ Tested by ``tests/compat/test_build.py``.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,10 @@ from reconix.base import process, progress
 from reconix.base.architecture import Architecture
 from reconix.base.digests import Digest
 from reconix.base.files import read_bounded
+from reconix.base.firmware import FirmwareKind
+from reconix.boot.loaders.loader import BootLoader
+from reconix.boot.loaders.systemd_boot import Program, SystemdBoot
+from reconix.boot.loaders.u_boot import UBootScript
 from reconix.build import cached_recipes, nixos, recipes
 from reconix.build.agent import bytecode, zipapp
 from reconix.build.boot import initrd, linux
@@ -47,6 +52,7 @@ from reconix.build.software.device_files import DeviceFiles, Part
 from reconix.build.software.placed import Bound, Layer, Placed
 from reconix.build.software.programs import Programs
 from reconix.build.software.trees import FoundTree, Trees
+from reconix.build.templates import fill
 from reconix.build.toplevel import ALWAYS, Components, Lists, make_toplevel, print_persist
 from reconix.build.units import machine_units
 from reconix.build.users import configured_users, static_ids
@@ -100,7 +106,7 @@ def build_host(
     store = workshop.store
     systems = [read_system(store, name, toplevel) for name, toplevel in toplevels.items()]
     systems += nixos.take_systems(store, host, lock)
-    return add_generation(store, host, systems, _loader(workshop, lock), measured)
+    return add_generation(store, host, systems, _loader(workshop, host, lock), measured)
 
 
 def build_toplevels(
@@ -463,9 +469,13 @@ def _add_sidecar(store: ChrootStore, sidecar: Sidecar) -> StorePath:
     return store.add_files(File(print_sidecar(sidecar)), sidecar.name, [sidecar.subject])
 
 
-def _loader(workshop: Workshop, lock: HostLock) -> bytes:
-    architecture = Architecture(lock.architecture)
-    return _member(workshop, lock.loader[0], f"{_LOADERS}/systemd-boot{architecture.uefi}.efi")
+def _loader(workshop: Workshop, host: Host, lock: HostLock) -> BootLoader:
+    boot, architecture = host.machine.boot, Architecture(lock.architecture)
+    if boot.firmware is FirmwareKind.U_BOOT:
+        assert boot.load_base is not None  # config/rules/machine.py
+        return UBootScript(partial(fill, "boot.cmd"), boot.load_base)
+    name = f"{_LOADERS}/systemd-boot{architecture.uefi}.efi"
+    return SystemdBoot(Program[architecture.name], _member(workshop, lock.loader[0], name))
 
 
 def _member(workshop: Workshop, package: LockedPackage, member: str) -> bytes:

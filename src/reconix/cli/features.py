@@ -214,7 +214,7 @@ def _firmware(computer: Hardware) -> Finding:
     """Nothing works without that of the usual computer; others are needed by their boards."""
     code, is_usual = firmware.installed(computer), computer is PC
     return Finding(
-        "UEFI firmware for QEMU" if is_usual else f"UEFI firmware for QEMU, {computer.name}",
+        "UEFI firmware for QEMU" if is_usual else f"firmware for QEMU, {computer.name}",
         "missing" if code is None else str(code),
         code is not None,
         ("run",) if is_usual else (),

@@ -52,13 +52,10 @@ def main(words: Sequence[str] | None = None, device: Device | None = None) -> in
 
 
 def _this_device() -> Device:
-    from reconix.boot.loaders.systemd_boot import Program
-    from reconix.boot.oneshots.uefi import Uefi
-    from reconix.boot.oneshots.variables import Variables
+    from reconix.device.firmware import firmware_of
 
     paths = Paths()
-    program = Program.ARM64 if os.uname().machine == "aarch64" else Program.AMD64
-    return Device(paths, Uefi(Variables(paths.efivars), program.value))
+    return Device(paths, firmware_of(paths))
 
 
 def _tell(arguments: Arguments, text: str) -> None:

@@ -68,6 +68,7 @@ class Layout:
             slot_bytes=machine.boot.slot_size,
             system_bytes=machine.disk.system_size,
             data_bytes=machine.disk.data_size,
+            firmware=machine.boot.firmware,
         )
         return cls(sizes, machine.disk.size, data or {}, machine.disk.compress)
 

@@ -1,10 +1,11 @@
 """The layout of a new disk.
 
 The tables of ``boot/tables.py`` say what a disk must look like; this module decides it for a disk
-that is about to be made: slots first, then ``system``, then ``data``, each aligned to 1 MiB and a
-whole number of them. All GUIDs follow from the name of the host, so that the same generation gives
-the same image. Devices of one host therefore share them, and with the image itself; which disk is
-the one that booted is found out by ``build/data/disk.sh`` and ``device/trial/disks.py``.
+that is about to be made: slots first, then ``control`` if U-Boot needs it, then ``system``, then
+``data``, each aligned to 1 MiB and a whole number of them. All GUIDs follow from the name of the
+host, so that the same generation gives the same image. Devices of one host therefore share them,
+and with the image itself; which disk is the one that booted is found out by
+``build/data/disk.sh`` and ``device/trial/disks.py``.
 
 Tested by ``tests/unit/image/test_layout.py`` and ``tests/compat/test_gpt.py``.
 """
@@ -12,12 +13,15 @@ Tested by ``tests/unit/image/test_layout.py`` and ``tests/compat/test_gpt.py``.
 from dataclasses import dataclass
 
 from reconix.base.errors import ReconixError
+from reconix.base.firmware import FirmwareKind
+from reconix.boot.control import PARTITION as CONTROL
 from reconix.boot.gpt import LINUX, SECTOR, Guid, Lba, Partition
 from reconix.boot.tables import (
     FIRST_USABLE,
     IDLE_SLOT,
     MAX_SLOTS,
     MIN_SLOTS,
+    BootMark,
     Slot,
     SlotTables,
     last_usable,
@@ -57,12 +61,19 @@ class Sizes:
         slot_bytes: the size of each.
         system_bytes: the size of ``system``.
         data_bytes: the size of ``data``; ``None`` takes what is left of the disk.
+        firmware: which kind; U-Boot needs a partition ``control`` besides.
     """
 
     slots: int
     slot_bytes: int
     system_bytes: int
     data_bytes: int | None = None
+    firmware: FirmwareKind = FirmwareKind.UEFI
+
+    @property
+    def control_bytes(self) -> int:
+        """The size of ``control``: nothing if there is none."""
+        return MIB if self.firmware is FirmwareKind.U_BOOT else 0
 
     def __post_init__(self) -> None:
         if not MIN_SLOTS <= self.slots <= MAX_SLOTS:
@@ -74,7 +85,7 @@ class Sizes:
 def needed_bytes(sizes: Sizes) -> int:
     """The size of the smallest disk with these partitions, in whole MiB."""
     content = sizes.slots * _mib(sizes.slot_bytes) + _mib(sizes.system_bytes)
-    content += _mib(sizes.data_bytes or MIB)
+    content += _mib(sizes.data_bytes or MIB) + _mib(sizes.control_bytes)
     total = 1 + content  # one MiB for everything before the first partition
     while last_usable(total * _MIB_SECTORS, sizes.slots) + 1 < (1 + content) * _MIB_SECTORS:
         total += 1
@@ -96,15 +107,19 @@ def plan(host: str, *, size_bytes: int, sizes: Sizes) -> SlotTables:
     for number in range(1, sizes.slots + 1):
         slots.append(_partition(host, slot_name(Slot(number)), begin, _mib(sizes.slot_bytes)))
         begin += _mib(sizes.slot_bytes)
-    system = _partition(host, SYSTEM, begin, _mib(sizes.system_bytes))
-    begin += _mib(sizes.system_bytes)
+    parts = {CONTROL: _mib(sizes.control_bytes), SYSTEM: _mib(sizes.system_bytes)}
+    others: list[Partition] = []
+    for name, size in parts.items():
+        others += [_partition(host, name, begin, size)] if size else []
+        begin += size
     left = end // _MIB_SECTORS - begin
     data = _partition(host, DATA, begin, _mib(sizes.data_bytes) if sizes.data_bytes else left)
     return SlotTables(
         sectors,
         Guid.derive(f"reconix: disk of {host}"),
         tuple(part.of_type(IDLE_SLOT) for part in slots),
-        (system, data),
+        (*others, data),
+        BootMark.of(sizes.firmware),
     )
 
 

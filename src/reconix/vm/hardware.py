@@ -3,17 +3,19 @@
 A board names one of them (``qemu`` in its file), or none: then it is real hardware that QEMU does
 not have. All have PCI, so the disk, the network card and the watchdog are the same everywhere.
 
-    pc-q35      x86-64, chipset q35, OVMF
-    virt-arm64  the board ``virt`` of QEMU with a Cortex-A57, AAVMF; console ``ttyAMA0``
+    pc-q35             x86-64, chipset q35, OVMF
+    virt-arm64         the board ``virt`` of QEMU with a Cortex-A57, AAVMF; console ``ttyAMA0``
+    virt-arm64-u-boot  the same board with U-Boot, which keeps no variables
 
 Source: QEMU manual, *i440fx/q35 PC*, *'virt' generic virtual platform*; seen with QEMU 7.2.
 Tested by ``tests/unit/vm/test_qemu.py`` and, by booting, ``tests/vm``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-Pairs = tuple[tuple[str, str], ...]
-"""Code of a firmware and the template of its variables, of the same build each."""
+Pairs = tuple[tuple[str, str | None], ...]
+"""Code of a firmware and the template of its variables, of the same build each; without a template
+it keeps none, and is all of the computer's flash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,5 +73,12 @@ VIRT_ARM64 = Hardware(
     is_probed_for_kvm=False,
 )
 
-ALL = {each.name: each for each in (PC, VIRT_ARM64)}
+VIRT_ARM64_U_BOOT = replace(
+    VIRT_ARM64,
+    name="virt-arm64-u-boot",
+    firmware=(("/usr/lib/u-boot/qemu_arm64/u-boot.bin", None),),
+    firmware_package="u-boot-qemu",
+)
+
+ALL = {each.name: each for each in (PC, VIRT_ARM64, VIRT_ARM64_U_BOOT)}
 """By name."""

@@ -4,8 +4,8 @@ What a virtual device is made of is a value (``Guest``), and its command line is
 it. So a test can compare it word by word, and nothing about a guest depends on the machine that
 happens to run it.
 
-The guest is a small UEFI computer (``hardware.py``): firmware with a variable store of its own,
-where ``BootNext`` lives, a virtio disk, a virtio network card behind QEMU's user network. No boot
+The guest is a small computer (``hardware.py``): firmware, with UEFI a variable store of its own,
+where ``BootNext`` lives; a virtio disk, a virtio network card behind QEMU's user network. No boot
 order is passed in: which disk entry is started is decided by the firmware's own variables, as on a
 real device. The network has no way in but the forwarded ports, and these listen on 127.0.0.1 only.
 
@@ -57,6 +57,7 @@ class Disk:
     path: Path
     format: DiskFormat = DiskFormat.RAW
     serial: str = ""  # what its hardware is called; without it: disk0, disk1, …
+    is_protected: bool = False  # True: the guest cannot write it
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +77,10 @@ class Forward:
 
 @dataclass(frozen=True, slots=True)
 class Firmware:
-    """UEFI firmware: its code, shared and read only, and the variables of this one device."""
+    """Firmware: its code, shared and read only, and the variables of this one device, if any."""
 
     code: Path
-    variables: Path
+    variables: Path | None
     is_protected: bool = False  # True: nothing can write the variables
 
 
@@ -178,6 +179,8 @@ def _processor(guest: Guest, accelerator: Accelerator) -> list[str]:
 
 
 def _firmware(firmware: Firmware) -> list[str]:
+    if firmware.variables is None:
+        return ["-bios", str(firmware.code)]
     code, variables = _escaped(firmware.code), _escaped(firmware.variables)
     protected = "readonly=on," if firmware.is_protected else ""
     return [
@@ -188,7 +191,8 @@ def _firmware(firmware: Firmware) -> list[str]:
 
 def _disk(index: int, disk: Disk) -> list[str]:
     name = f"disk{index}"
-    source = f"format={disk.format.value},file={_escaped(disk.path)}"
+    protected = "readonly=on," if disk.is_protected else ""
+    source = f"{protected}format={disk.format.value},file={_escaped(disk.path)}"
     return [
         *("-drive", f"if=none,id={name},discard=unmap,{source}"),
         *("-device", f"virtio-blk-pci,drive={name},serial={disk.serial or name}"),

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconix.base.digests import Digest
-from reconix.boot.gpt import ARRAY_SECTORS, EFI_SYSTEM, LINUX, SECTOR, BadPartitionTable
+from reconix.base.firmware import FirmwareKind
+from reconix.boot.disk import DiskFile
+from reconix.boot.gpt import (
+    ARRAY_SECTORS,
+    BASIC_DATA,
+    EFI_SYSTEM,
+    LINUX,
+    SECTOR,
+    BadPartitionTable,
+)
 from reconix.boot.tables import (
     FIRST_USABLE,
     IDLE_SLOT,
@@ -16,6 +25,8 @@ from reconix.boot.tables import (
     SlotTables,
     UnknownSlot,
     last_usable,
+    read_selection,
+    select_slot,
 )
 from reconix.image.layout import MIB, Sizes, plan
 
@@ -59,6 +70,27 @@ def test_each_table_lists_its_slot_first_and_keeps_all_else() -> None:
         assert {(p.guid, p.first, p.last, p.name) for p in (first, *rest)} == {
             (p.guid, p.first, p.last, p.name) for p in found.slots + found.others
         }
+
+
+@pytest.mark.parametrize("slot", [1, 2, 3])
+def test_a_slot_for_u_boot_is_no_efi_partition_and_can_be_booted(slot: int, tmp_path: Path) -> None:
+    """U-Boot would write into an EFI system partition; and what the disk has, the disk says."""
+    sizes = Sizes(3, 34 * MIB, MIB, MIB, FirmwareKind.U_BOOT)
+    made = plan("gw", size_bytes=120 * MIB, sizes=sizes)
+    first, *rest = made.partitions(Slot(slot))
+    assert (first.name, first.attributes, first.type) == (f"slot-{slot}", 4, BASIC_DATA)
+    assert {part.attributes for part in rest} == {0}
+    assert EFI_SYSTEM not in {part.type for part in rest}
+    (tmp_path / "disk").write_bytes(b"")
+    with (tmp_path / "disk").open("r+b") as file:
+        file.truncate(made.sectors * SECTOR)
+    with DiskFile(tmp_path / "disk") as disk:
+        for write in made.writes(Slot(slot)):
+            disk.write(write.offset, write.content)
+        found = read_selection(disk)
+        assert (found.tables, found.slot, found.faults) == (made, slot, ())
+        select_slot(disk, Slot(slot % 3 + 1))
+        assert read_selection(disk).slot == slot % 3 + 1
 
 
 def test_the_bytes_of_a_disk_are_those_of_the_golden_file() -> None:

@@ -127,11 +127,11 @@ class Computer:
     def set(self, name: str, vendor: str, value: bytes) -> None:
         Variables(self.here / "sys/firmware/efi/efivars").set(name, vendor, value)
 
-    def boot(self, images: Sequence[str] = IMAGES) -> str:
+    def boot(self, images: Sequence[str] = IMAGES, started_from: str = "") -> str:
         """Run the script: which disk it takes, where data is, how many tenths it waited."""
         setting = (
             f"SYS={self.here}/sys DEV={self.here}/dev SYSTEM={self.here}/system "
-            f"PEEK={self.here}/peek IMAGES={','.join(images)} tick=0 DISK=\n"
+            f"PEEK={self.here}/peek IMAGES={','.join(images)} FROM={started_from} tick=0 DISK=\n"
         )
         script = DISK_SCRIPT.read_text().replace("WAIT_SECONDS=30", "WAIT_SECONDS=6")
         text = setting + script + FUNCTIONS.format(here=self.here) + BOOTS
@@ -200,6 +200,16 @@ def test_w1_a_foreign_system_is_not_touched(
     computer.loaded_from()
     assert computer.boot() == "vda"
     assert computer.mounted == ["vda3"]
+
+
+@PLACES
+def test_w1_what_u_boot_has_started_from_counts_as_what_a_loader_leaves(
+    computer: Computer, place: str
+) -> None:
+    computer.plug("sda", place, host="other", serial="B", noted="B")
+    computer.plug("vda", ONBOARD, serial="A", images=[])
+    guid = str(tables_of("gateway").slot(Slot(2)).guid).lower()
+    assert computer.boot(started_from=guid) == "vda"
 
 
 @PLACES

@@ -12,6 +12,7 @@ from reconix.base.architecture import Architecture
 from reconix.base.digests import Digest
 from reconix.base.documents import JsonInput
 from reconix.boot.bootspec import BadBootSpec
+from reconix.boot.loaders.systemd_boot import Program, SystemdBoot
 from reconix.build.generation import BuiltSystem, add_generation, read_system
 from reconix.build.nixos import BadToplevel, LockMismatch, asked, read_toplevel, take_systems
 from reconix.config.lock.hosts import HostLock, NixLock
@@ -235,8 +236,9 @@ def test_an_update_brings_a_system_of_nix_to_a_device_that_has_none(
     toplevel = nix.toplevel(specialisations={"quiet": "nixos-quiet"})
     host, ours = nix.host(), debian(nix)
     every = nix.take(toplevel, Nixos(path=str(toplevel), all_specialisations=True))
-    before = add_generation(nix.store, host, [ours], b"loader")
-    after = add_generation(nix.store, host, [*every, ours], b"loader")
+    loader = SystemdBoot(Program.AMD64, b"loader")
+    before = add_generation(nix.store, host, [ours], loader)
+    after = add_generation(nix.store, host, [*every, ours], loader)
     registry = Registry(tmp_path / "device")
     install(read_device_generation(nix.store, before), registry)
     stream = io.BytesIO()

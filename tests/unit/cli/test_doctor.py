@@ -67,4 +67,4 @@ def test_the_real_machine_is_looked_at(capsys: pytest.CaptureFixture[str]) -> No
     found = {each["what"] for each in told["findings"]}
     others = {f"programs of {each.value}" for each in Architecture if not each.is_of_this_machine}
     assert {"KVM", "UEFI firmware for QEMU", "mmdebstrap", *others} <= found
-    assert "UEFI firmware for QEMU, virt-arm64" in found
+    assert "firmware for QEMU, virt-arm64-u-boot" in found

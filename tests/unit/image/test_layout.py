@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconix.base.firmware import FirmwareKind
 from reconix.boot.gpt import LINUX, SECTOR
 from reconix.boot.tables import IDLE_SLOT
 from reconix.image.layout import MIB, BadLayout, DiskTooSmall, Sizes, needed_bytes, plan
@@ -12,6 +13,7 @@ SIZES = st.builds(
     slot_bytes=st.integers(1, 600 * MIB),
     system_bytes=st.integers(1, 4096 * MIB),
     data_bytes=st.none() | st.integers(1, 4096 * MIB),
+    firmware=st.sampled_from(FirmwareKind),
 )
 
 
@@ -21,7 +23,10 @@ def test_partitions_are_as_large_as_asked_and_aligned(sizes: Sizes, spare_sector
     parts = tables.slots + tables.others
     assert [p.name for p in parts][-2:] == ["system", "data"]
     assert all(p.first % 2048 == 0 == (p.last + 1) % 2048 for p in parts)
-    wanted = [sizes.slot_bytes] * sizes.slots + [sizes.system_bytes, sizes.data_bytes or 1]
+    control = [MIB] if sizes.firmware is FirmwareKind.U_BOOT else []
+    assert ("control" in [p.name for p in parts]) == bool(control)
+    slots = [sizes.slot_bytes] * sizes.slots
+    wanted = [*slots, *control, sizes.system_bytes, sizes.data_bytes or 1]
     assert all(p.size_bytes >= size for p, size in zip(parts, wanted, strict=True))
     if sizes.data_bytes:
         assert all(p.size_bytes < size + MIB for p, size in zip(parts, wanted, strict=True))

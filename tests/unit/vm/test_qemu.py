@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reconix.base.errors import UsageError
-from reconix.vm.hardware import VIRT_ARM64
+from reconix.vm.hardware import VIRT_ARM64, VIRT_ARM64_U_BOOT
 from reconix.vm.qemu import (
     Accelerator,
     Disk,
@@ -32,6 +32,12 @@ RICH = Guest(
     parameters=("trace_buf_size=4M", "kprobe_event=p:a,b"),
     memory=Path("work/memo,ry"),
 )
+U_BOOT = replace(
+    GUEST,
+    firmware=Firmware(Path("/usr/lib/u-boot/qemu_arm64/u-boot.bin"), None),
+    hardware=VIRT_ARM64_U_BOOT,
+    disks=(Disk(Path("disk"), is_protected=True),),
+)
 ENDS = Ends(Path("work/console.log"), terminal=False, monitor=Path("/tmp/vm/monitor"))
 
 
@@ -40,6 +46,7 @@ ENDS = Ends(Path("work/console.log"), terminal=False, monitor=Path("/tmp/vm/moni
     [
         ("plain", command_line(GUEST, Accelerator.TCG, ENDS)),
         ("arm64", command_line(replace(GUEST, hardware=VIRT_ARM64), Accelerator.TCG, ENDS)),
+        ("u-boot", command_line(U_BOOT, Accelerator.TCG, ENDS)),
         ("rich", command_line(RICH, Accelerator.KVM, replace(ENDS, terminal=True))),
     ],
 )

@@ -12,21 +12,20 @@ Source: The Boot Loader Specification, type #1; loader.conf(5).
 Tested by ``tests/unit/boot/loaders/test_systemd_boot.py`` and every boot in ``tests/vm/``.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from reconix.boot.loaders.loader import (
-    STORED,
     BootSystem,
     Content,
     check_default,
     slot_path,
 )
-from reconix.boot.tree import BootFile, BootTree
+from reconix.boot.tree import BootTree
 
-_ENTRIES = "loader/entries"
+ENTRIES = "loader/entries"
 _LOADER_CONF = """\
 default {default}
 timeout 0
@@ -69,34 +68,21 @@ class SystemdBoot:
             "loader/loader.conf": _LOADER_CONF.format(default=entry_name(default)).encode(),
         }
         for system in systems:
-            files[f"{_ENTRIES}/{entry_name(system.name)}"] = _entry(system)
+            files[entry_file(system.name)] = _entry(system)
             for path in (system.spec.kernel, system.spec.initrd):
                 if path is not None:
                     files[slot_path(path)] = content(path)
         return BootTree.of(files)
 
 
-def starts_alike(one: BootTree, other: BootTree, systems: Collection[str]) -> bool:
-    """Whether two slots start some systems in the same way, by the same loader.
-
-    Kernels and initrds are named after their content by the entries (``slot_path``).
-    """
-    return _starting(one, systems) == _starting(other, systems)
-
-
-def _starting(tree: BootTree, systems: Collection[str]) -> list[BootFile]:
-    """The files that decide how some systems are started."""
-    entries = {f"{_ENTRIES}/{entry_name(system)}" for system in systems}
-    return [
-        file
-        for file in tree.files
-        if file.path in entries or not file.path.startswith((f"{_ENTRIES}/", f"{STORED}/"))
-    ]
-
-
 def entry_name(system: str) -> str:
     """What systemd-boot calls the entry of a system."""
     return f"{system}.conf"
+
+
+def entry_file(system: str) -> str:
+    """Where the entry of a system is in a slot."""
+    return f"{ENTRIES}/{entry_name(system)}"
 
 
 def system_of_entry(entry: str) -> str:

@@ -36,7 +36,7 @@ def files(host: Host, name: str) -> dict[str, bytes]:
     system, plan = host.systems[name], host.machine.schedule
     found = {
         health.NAME: health.print_health(health_of(system)),
-        policy.NAME: policy.print_policy(policy_of(system, host.machine.boot.one_shot)),
+        policy.NAME: policy.print_policy(policy_of(system, host.machine.boot)),
     }
     if asked := secrets_of(system):
         found[secrets.NAME] = secrets.print_secrets(asked)
@@ -45,7 +45,7 @@ def files(host: Host, name: str) -> dict[str, bytes]:
     return found
 
 
-def policy_of(system: System, one_shot: OneShot) -> Policy:
+def policy_of(system: System, boot: machine.Boot) -> Policy:
     """How a system takes updates."""
     return Policy(
         receive=system.update.receive,
@@ -53,10 +53,11 @@ def policy_of(system: System, one_shot: OneShot) -> Policy:
         trial_attempts=system.update.trial_attempts,
         always_attempts=system.update.always_attempts,
         automatic=system.update.automatic,
-        needs_firmware=one_shot is not OneShot.DISK,
+        needs_firmware=boot.one_shot is not OneShot.DISK,
         window=system.update.window or "",
         untouched=policy.Untouched(system.update.untouched.value),
         strict_minify=system.minify.is_trapped and system.minify.strict,
+        firmware=boot.firmware,
     )
 
 

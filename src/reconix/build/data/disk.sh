@@ -3,6 +3,7 @@
 # the image of this one, a copy of this very disk. The initrd reads this file; it sets
 #
 #     SYS, DEV   where the kernel shows devices, and their nodes
+#     FROM       the partition that U-Boot's script has started from, if that started the kernel
 #     IMAGES     those of the system that is to start, by their digests, with commas between them
 #     SYSTEM     where the system partition is mounted
 #     PEEK       where one may be looked at
@@ -59,9 +60,11 @@ variable() {
     echo "${content#????????}"
 }
 
+loader_guid() { tail -c +5 "$SYS/firmware/efi/efivars/LoaderDevicePartUUID-$LOADER" 2>/dev/null; }
+
 # The GUID that the boot loader has left, as it stands in a table: the first three numbers turned.
 booted_guid() {
-    tail -c +5 "$SYS/firmware/efi/efivars/LoaderDevicePartUUID-$LOADER" 2>/dev/null |
+    if [ -n "$FROM" ]; then echo "$FROM"; else loader_guid; fi |
         tr -d '\0' | tr a-f A-F |
         sed -n 's/^\(..\)\(..\)\(..\)\(..\)-\(..\)\(..\)-\(..\)\(..\)-\(....\)-/\4\3\2\1\6\5\8\7\9/p'
 }

@@ -1,16 +1,19 @@
 """The default system exists, the disk holds its partitions, no port is forwarded twice.
 
-Nor is anything both compressed and compared by the kernel.
+Nor is anything both compressed and compared by the kernel; and what U-Boot must know is said.
 
 Tested by ``tests/unit/config/rules/test_assertions.py``.
 """
 
 from collections.abc import Iterator, Mapping
 
+from reconix.base.architecture import Architecture
+from reconix.base.firmware import FirmwareKind
 from reconix.config.merge import Table
 from reconix.config.origins import place_of
 from reconix.config.problems import Place, Problem
 from reconix.config.schema.hosts import Host
+from reconix.config.schema.values import OneShot
 from reconix.store.generation import Integrity
 
 _MIN_SLOT_BYTES = 36 << 20
@@ -30,6 +33,7 @@ def check_machine(
     yield from _disk_holds_all(host, table, file)
     yield from _forwards_differ(host, table, file)
     yield from _packed_or_compared(host, table, file)
+    yield from _fits_the_firmware(host, table, file)
 
 
 def _default_exists(
@@ -69,6 +73,27 @@ def _disk_holds_all(host: Host, table: Table, file: Place) -> Iterator[Problem]:
         fact = f"slots, system and data need {needed} bytes, but the disk has {disk.size}"
         hint = f'set it to at least "{-(-needed >> 20)}M", or remove it'
         yield Problem(place, "disk.size", fact, hint)
+
+
+def _fits_the_firmware(host: Host, table: Table, file: Place) -> Iterator[Problem]:
+    boot = host.machine.boot
+    if boot.firmware is FirmwareKind.UEFI:
+        if boot.load_base is not None:
+            place = place_of(table, "boot", "load_base", default=file)
+            fact = "UEFI chooses itself where a kernel goes"
+            yield Problem(place, "boot.load_base", fact, 'remove it, or set firmware = "u-boot"')
+        return
+    place = place_of(table, "boot", "firmware", default=file)
+    if host.architecture is not Architecture.ARM64:
+        fact = f"there is no boot script for U-Boot on {host.architecture.value}"
+        yield Problem(place, "boot.firmware", fact, f"it must be {Architecture.ARM64.value}")
+    if boot.load_base is None:
+        fact = "U-Boot must be told where in memory a kernel goes"
+        yield Problem(place, "boot.firmware", fact, "set boot.load_base, or name a board")
+    if boot.one_shot is OneShot.DISK:
+        place = place_of(table, "boot", "one_shot", default=file)
+        fact = "U-Boot needs no variables: the control sector is on the disk already"
+        yield Problem(place, "boot.one_shot", fact, "remove it")
 
 
 def _packed_or_compared(host: Host, table: Table, file: Place) -> Iterator[Problem]:

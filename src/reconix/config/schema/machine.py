@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Annotated
 
 from reconix.base.architecture import Architecture
+from reconix.base.firmware import FirmwareKind
 from reconix.config.options import Form, Option, Range
 from reconix.config.schema.values import (
     Address,
-    Firmware,
     Forward,
     ForwardedPort,
     HostName,
     Interface,
+    MemoryAddress,
     Name,
     OneShot,
     PublicKey,
@@ -35,13 +36,24 @@ class Boot:
     """How the device starts."""
 
     firmware: Annotated[
-        Firmware,
+        FirmwareKind,
         Option(
-            "Firmware that starts the boot loader.",
-            '"uefi"',
+            "Firmware that starts the device. It decides what a slot holds, how the disk selects "
+            "one, and how the next boot is asked for: with `u-boot`, in a partition `control`. A "
+            "disk must have been made with the same setting; no update can change it.",
+            '"u-boot"',
             "when the board starts in another way",
         ),
-    ] = Firmware.UEFI
+    ] = FirmwareKind.UEFI
+    load_base: Annotated[
+        MemoryAddress | None,
+        Option(
+            "Address in memory from which U-Boot may load things: a kernel at 2 MiB after it, "
+            "then its initrd. Nothing else may lie there, U-Boot itself included.",
+            '"0x41000000"',
+            "when the firmware is U-Boot and no board says it",
+        ),
+    ] = None
     one_shot: Annotated[
         OneShot,
         Option(

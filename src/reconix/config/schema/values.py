@@ -34,12 +34,6 @@ class FilePattern(PosixPath):
         return matching(Path(self))
 
 
-class Firmware(enum.Enum):
-    """What starts the boot loader."""
-
-    UEFI = "uefi"
-
-
 class OneShot(enum.Enum):
     """What remembers that the next boot is a trial."""
 
@@ -125,6 +119,13 @@ def _port(text: str) -> int:
     if not 0 < int(text) < 1 << 16:
         raise ValueError("ports from 1 to 65535")
     return int(text)
+
+
+def _memory_address(text: str) -> int:
+    value = int(text, 16)
+    if value % (2 << 20):
+        raise ValueError("a multiple of 2 MiB")
+    return value
 
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -237,6 +238,15 @@ def _address(text: str) -> str:
 
 Name = Annotated[
     str, Form("a name of lower-case letters, digits and -", r"[a-z0-9][a-z0-9-]{0,62}")
+]
+MemoryAddress = Annotated[
+    int,
+    Form(
+        "an address in memory that is a multiple of 2 MiB, such as 0x41000000",
+        r"0x[0-9a-f]{1,11}00000",
+        _memory_address,
+        lambda value: f"0x{value:x}",
+    ),
 ]
 HostName = Annotated[
     str, Form("a host name such as gateway", r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
+from reconix.base.firmware import FirmwareKind
 from reconix.boot.trial import DEFAULT_ATTEMPTS, MAX_ATTEMPTS
 from reconix.device.settings.health import MAX_TIMEOUT_SECONDS
 from reconix.device.state.choice import DEFAULT_FAILURES, MAX_FAILURES
@@ -44,6 +45,7 @@ class Policy:
         window: when, as ``device/update/window.py`` has it; nothing: at any time.
         untouched: what becomes of an update that changes nothing of it while it runs.
         strict_minify: whether it is unhealthy if it asks for what minify took, and nobody foresaw.
+        firmware: what starts it.
     """
 
     receive: bool = True
@@ -55,6 +57,7 @@ class Policy:
     window: str = ""
     untouched: Untouched = Untouched.COMMIT
     strict_minify: bool = False
+    firmware: FirmwareKind = FirmwareKind.UEFI
 
 
 def print_policy(policy: Policy) -> bytes:
@@ -75,6 +78,8 @@ def print_policy(policy: Policy) -> bytes:
         document["untouched"] = policy.untouched.value
     if policy.strict_minify:
         document["strict_minify"] = True
+    if policy.firmware is not FirmwareKind.UEFI:
+        document["firmware"] = policy.firmware.value
     return print_json(document)
 
 
@@ -95,7 +100,17 @@ def parse_policy(content: bytes, *, source: str) -> Policy:
         fields.text("window") if fields.has("window") else "",
         _untouched(fields),
         fields.flag("strict_minify") if fields.has("strict_minify") else False,
+        _firmware(fields),
     )
+
+
+def _firmware(fields: Fields) -> FirmwareKind:
+    """What is said; a kind of a later release cannot be guessed."""
+    said = fields.text("firmware") if fields.has("firmware") else FirmwareKind.UEFI.value
+    try:
+        return FirmwareKind(said)
+    except ValueError as error:
+        raise BadDocument(f"{fields.source}: firmware {said!r} is not known") from error
 
 
 def _untouched(fields: Fields) -> Untouched:

@@ -26,7 +26,7 @@ from collections.abc import Callable
 from functools import partial
 
 from reconix.base import progress
-from reconix.boot.loaders.systemd_boot import starts_alike
+from reconix.boot.loaders.alike import starts_alike
 from reconix.boot.transitions import Adopted, Untouched, advance
 from reconix.boot.tree import BootTree
 from reconix.boot.trial import Phase, State

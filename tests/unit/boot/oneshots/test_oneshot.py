@@ -1,4 +1,4 @@
-"""What every memory of a trial promises: the firmware's and the disk's."""
+"""What every memory of a trial promises: variables, the control sector, the disk's one-shot."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,15 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from reconix.base.firmware import FirmwareKind
 from reconix.boot.disk import DiskFile
 from reconix.boot.oneshots.disk import BEGUN, DiskOneShot
 from reconix.boot.oneshots.oneshot import OneShots
+from reconix.boot.oneshots.u_boot import UBoot
 from reconix.boot.oneshots.uefi import Uefi
 from reconix.boot.oneshots.variables import Variables
 from reconix.boot.tables import Selection, Slot, read_selection, select_slot
 from reconix.image.layout import Sizes, plan
 
-TABLES = plan("gateway", size_bytes=120 << 20, sizes=Sizes(3, 34 << 20, 1 << 20, 1 << 20))
+TABLES = plan(
+    "gateway", size_bytes=120 << 20, sizes=Sizes(3, 34 << 20, 1 << 20, 1 << 20, FirmwareKind.U_BOOT)
+)
 ONE, TWO, THREE = Slot(1), Slot(2), Slot(3)
 
 
@@ -46,17 +50,19 @@ def disk(tmp_path: Path) -> Disk:
     return Disk(tmp_path)
 
 
-@pytest.fixture(params=["firmware", "disk"])
+@pytest.fixture(params=["variables", "control", "disk"])
 def one_shots(request: pytest.FixtureRequest, disk: Disk, tmp_path: Path) -> OneShots:
     if request.param == "disk":
         return disk.one_shot
+    if request.param == "control":
+        return UBoot(disk.opened, tmp_path / "cmdline")
     (tmp_path / "efivars").mkdir()
     return Uefi(Variables(tmp_path / "efivars"), "EFI/BOOT/BOOTX64.EFI")
 
 
 def test_nothing_is_armed_at_first(one_shots: OneShots, disk: Disk) -> None:
     assert one_shots.next_slot(disk.selection()) is None
-    assert not one_shots.knows(disk.selection(), TWO)
+    assert one_shots.knows(disk.selection(), TWO) == isinstance(one_shots, UBoot)
 
 
 def test_what_is_armed_is_next_and_selected_is_what_was(one_shots: OneShots, disk: Disk) -> None:

@@ -34,6 +34,9 @@ OF_A_MACHINE = {
     'run.forward = ["a:1", "b:1"]': ("run.forward", "device port 1 is used twice"),
     'run.forward = ["a:1:80", "b:2:80"]': ("run.forward", "local port 80 is used twice"),
     'disk = { compress = true, integrity = "verity" }': ("disk.compress", "a pack has all in one"),
+    'boot.load_base = "0x41000000"': ("boot.load_base", "UEFI chooses itself"),
+    'boot = { firmware = "u-boot", load_base = "0x41000000" }': ("boot.firmware", "on amd64"),
+    'boot.load_base = "0x41100000"': ("boot.load_base", "expected an address in memory"),
 }
 
 
@@ -44,6 +47,15 @@ def test_a_machine_that_cannot_be_is_told(tmp_path: Path, text: str) -> None:
     assert problem.key == key
     assert fact in problem.fact
     assert (problem.place.file.name, problem.place.line) == ("machine.toml", 2)
+
+
+def test_u_boot_must_be_told_where_things_go_and_needs_no_one_shot_besides(tmp_path: Path) -> None:
+    machine = 'architecture = "arm64"\nboot = { firmware = "u-boot", one_shot = "disk" }\n'
+    facts = [problem.fact for problem in mistakes(tmp_path, machine)]
+    assert facts == [
+        "U-Boot must be told where in memory a kernel goes",
+        "U-Boot needs no variables: the control sector is on the disk already",
+    ]
 
 
 def test_a_system_with_errors_is_there(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.placed import with_files
 
 from reconix.base.documents import BadDocument
+from reconix.base.firmware import FirmwareKind
 from reconix.boot.trial import MAX_ATTEMPTS
 from reconix.device.settings.policy import (
     NAME,
@@ -31,6 +32,7 @@ POLICIES = st.builds(
     window=st.sampled_from(["", "22:00-04:00"]),
     untouched=st.sampled_from(Untouched),
     strict_minify=st.booleans(),
+    firmware=st.sampled_from(FirmwareKind),
 )
 
 
@@ -79,3 +81,9 @@ def test_what_is_lost_does_not_become_what_a_system_without_the_file_would_say(
         registry.pool.path(content).unlink()
     with pytest.raises(BadContent, match="is missing"):
         read_policy(registry, toplevel)
+
+
+def test_a_kind_of_firmware_that_is_not_known_is_an_error() -> None:
+    said = b'{"receive": true, "trial_timeout_seconds": 7, "firmware": "coreboot"}'
+    with pytest.raises(BadDocument, match="'coreboot' is not known"):
+        parse_policy(said, source=NAME)

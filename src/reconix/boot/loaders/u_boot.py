@@ -1,0 +1,171 @@
+"""U-Boot: one script in each slot, and a file of variables for each system.
+
+    boot.scr                     the script, in the wrapping that U-Boot looks for
+    reconix/<system>.env         for each system: its kernel, its initrd, where they go, arguments
+    reconix/<…>-vmlinuz, …       kernels and initrds, once each
+
+The script (``build/data/boot.cmd``) reads the control sector, forgets what it asks for before it
+obeys, goes on with the script of another slot where that is asked for, and starts a system. It is
+in no way ours which program runs it: any U-Boot that finds scripts on a bootable partition.
+
+Where things go in memory follows from one address, the base of the board. A kernel takes more than
+its file when it runs; its header says how much, so nothing overlaps, whatever a board's own
+variables say::
+
+    base            what the script reads: sector, zeros, variables, the script of another slot
+    base + 2 MiB    the kernel, as far as its header says
+    the next 2 MiB  the initrd
+
+Source: U-Boot, ``include/image.h`` (legacy image) and *booti command*; Linux, ``Documentation/arch/
+arm64/booting.rst`` (the header of an Image, 2 MiB).
+Tested by ``tests/unit/boot/loaders/test_u_boot.py``, against ``mkimage`` by
+``tests/compat/test_u_boot.py``, and by every boot in ``tests/vm/test_u_boot.py``.
+"""
+
+import re
+import struct
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base.errors import ReconixError
+from reconix.boot.loaders.loader import STORED, BootSystem, Content, check_default, slot_path
+from reconix.boot.tree import BadBootTree, BootTree
+
+SCRIPT = "boot.scr"
+BOOTED = "reconix.booted="
+"""How the word of the command line begins that names the partition which was booted."""
+
+ALIGNMENT = 2 << 20
+_PLACES = {"control": 0x0, "zeros": 0x1000, "entry": 0x10000, "script": 0x80000}
+_ENTRY_BYTES = _PLACES["script"] - _PLACES["entry"]
+_ADDED = len(f" {BOOTED}{'0' * 36}")
+_MAX_ARGUMENTS_BYTES = 2047 - _ADDED
+_UNSAFE = re.compile(r"""[^ -~]|["'\\$`;&|<>(){}#]""")
+"""What the shell of U-Boot, or its import of variables, might take for something else."""
+
+_HEADER_BYTES = 64
+_IMAGE_MAGIC = b"ARM\x64"
+_LEGACY = struct.Struct(">IIIIIIIBBBB32s")
+_MAGIC = 0x27051956
+_OS_LINUX, _ARCH_ARM64, _TYPE_SCRIPT, _NO_COMPRESSION = 5, 22, 6, 0
+
+
+class UnfitKernel(ReconixError):
+    """U-Boot cannot start this kernel on this board."""
+
+    exit_code = 36
+
+
+@dataclass(frozen=True, slots=True)
+class UBootScript:
+    """U-Boot for 64-bit Arm.
+
+    Args:
+        script: fills the places of the script; gets a text for each.
+        base: the first address of memory that may be used, a multiple of ``ALIGNMENT``.
+    """
+
+    script: Callable[..., str]
+    base: int
+
+    def boot_tree(
+        self, systems: Sequence[BootSystem], *, default: str, content: Content
+    ) -> BootTree:
+        """The files of a slot, see ``BootLoader``.
+
+        Raises:
+            UnfitKernel: a kernel is not one for 64-bit Arm, or its arguments cannot be said.
+        """
+        check_default(systems, default)
+        places = {name: f"{self.base + offset:x}" for name, offset in _PLACES.items()}
+        script = self.script(**places, default=default).encode()
+        files: dict[str, bytes | Path] = {SCRIPT: print_script(script)}
+        for system in systems:
+            files[entry_file(system.name)] = self._entry(system, content)
+            for path in (system.spec.kernel, system.spec.initrd):
+                if path is not None:
+                    files[slot_path(path)] = content(path)
+        return BootTree.of(files)
+
+    def _entry(self, system: BootSystem, content: Content) -> bytes:
+        spec = system.spec
+        kernel_at = self.base + ALIGNMENT
+        kernel = slot_path(spec.kernel)
+        said = {"kernel": kernel, "kernel_at": f"{kernel_at:x}"}
+        size = kernel_size(_head(content(spec.kernel)), kernel)
+        if spec.initrd is not None:
+            said["initrd"] = slot_path(spec.initrd)
+            said["initrd_at"] = f"{kernel_at + _aligned(size):x}"
+        said["arguments"] = _arguments(system)
+        made = "".join(f"reconix_{name}={value}\n" for name, value in said.items()).encode()
+        if len(made) > _ENTRY_BYTES:
+            raise BadBootTree(f"the variables of {system.name!r} take {len(made)} bytes")
+        return made
+
+
+def entry_file(system: str) -> str:
+    """Where the variables of a system are in a slot."""
+    return f"{STORED}/{system}.env"
+
+
+def _arguments(system: BootSystem) -> str:
+    """The command line of a kernel, if U-Boot can say it."""
+    line = system.command_line
+    if found := _UNSAFE.search(line):
+        raise UnfitKernel(
+            f"the kernel of {system.name!r} would get {found[0]!r} on its command line, "
+            "and the shell of U-Boot has a meaning of its own for that",
+            hint="write the parameter without it",
+        )
+    if len(line) > _MAX_ARGUMENTS_BYTES:
+        raise UnfitKernel(
+            f"the kernel of {system.name!r} would get a command line of {len(line) + _ADDED} "
+            f"bytes, and takes {_MAX_ARGUMENTS_BYTES + _ADDED}",
+            hint="give it fewer parameters",
+        )
+    return line
+
+
+def kernel_size(head: bytes, name: str) -> int:
+    """How many bytes of memory a kernel for 64-bit Arm takes, by its header.
+
+    Args:
+        head: its first 64 bytes.
+        name: of the file.
+
+    Raises:
+        UnfitKernel: it is not one, or compressed.
+
+    Source: Linux, ``Documentation/arch/arm64/booting.rst``, *Call the kernel image*.
+    """
+    if len(head) < _HEADER_BYTES or head[56:60] != _IMAGE_MAGIC:
+        raise UnfitKernel(
+            f"{name} is no kernel that U-Boot can start on 64-bit Arm",
+            hint="its architecture must be arm64, and it must not be compressed",
+        )
+    (size,) = struct.unpack_from("<Q", head, 16)
+    if not 0 < size < 1 << 30:
+        raise UnfitKernel(f"{name} says that it takes {size} bytes of memory")
+    return int(size)
+
+
+def _head(content: bytes | Path) -> bytes:
+    if isinstance(content, bytes):
+        return content[:_HEADER_BYTES]
+    with content.open("rb") as file:
+        return file.read(_HEADER_BYTES)
+
+
+def _aligned(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def print_script(script: bytes) -> bytes:
+    """A script in the wrapping of U-Boot's legacy images, of time 0 and without a name."""
+    data = struct.pack(">II", len(script), 0) + script
+    body = zlib.crc32(data)
+    kind = (_OS_LINUX, _ARCH_ARM64, _TYPE_SCRIPT, _NO_COMPRESSION, bytes(32))
+    bare = _LEGACY.pack(_MAGIC, 0, 0, len(data), 0, 0, body, *kind)
+    return _LEGACY.pack(_MAGIC, zlib.crc32(bare), 0, len(data), 0, 0, body, *kind) + data
