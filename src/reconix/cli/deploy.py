@@ -33,6 +33,7 @@ import time
 from dataclasses import dataclass
 from functools import partial
 
+from reconix.base import progress
 from reconix.base.errors import UsageError
 from reconix.base.sizes import human
 from reconix.build.pins import Pin
@@ -157,7 +158,10 @@ def _deploy(arguments: argparse.Namespace, files: ProjectFiles, host: Host) -> N
     began = time.monotonic()
     outcome = "its trial begins"
     if arguments.wait:
-        outcome = _kept(trial.wait(delivery, seconds=arguments.wait))
+        now = trial.wait(delivery, seconds=arguments.wait)
+        for line in now.missed_by(pin.path):
+            progress.note(f"missed: {line}")
+        outcome = _kept(now)
     delivered = Delivered(base, sent_bytes, send_seconds, time.monotonic() - began)
     _tell(arguments, device, pin, delivered, outcome)
 

@@ -139,6 +139,12 @@ class DeviceStatus:
     wear: FlashWear | None = None
     missed: MissedPaths | None = None  # what its last trial asked for, if that looked out for it
 
+    def missed_by(self, generation: StorePath) -> list[str]:
+        """What the trial of a generation asked for and minify took, for people."""
+        if self.missed is None or self.missed.generation != str(generation):
+            return []
+        return self.missed.lines()
+
 
 def parse_status(content: bytes, *, source: str) -> DeviceStatus:
     """Read what ``reconix-device status --json`` prints.

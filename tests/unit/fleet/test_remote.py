@@ -70,7 +70,9 @@ def test_room_and_wear_are_read_as_the_agent_prints_them() -> None:
 def test_what_was_missed_is_read_as_the_agent_prints_it() -> None:
     missed = MissedPaths(str(NEW), "default", (Missed("/usr/bin/ss", 5, "sh", "x.service"),), 1, 2)
     document = status_document(replace(TOLD, missed=missed))
-    assert parse_status(print_json(document), source="test").missed == missed
+    found = parse_status(print_json(document), source="test")
+    assert found.missed == missed
+    assert (found.missed_by(NEW), found.missed_by(OLD)) == (missed.lines(), [])
 
 
 @pytest.mark.parametrize("change", [{"version": 2}, {"host": 1}, {"committed": None}])

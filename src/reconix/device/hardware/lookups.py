@@ -36,7 +36,9 @@ _PROBES = {
     "opened": f"do_filp_open result=$retval:s64 {_FETCHED}",
     "looked_up": f"filename_lookup result=$retval:s32 {_FETCHED}",
 }
-_FILTER = 'result == -2 && path ~ "/*"'
+_OF_NO_ROOT = ("/dev/*", "/proc/*", "/run/*", "/sys/*")
+"""What is there is made anew at each start."""
+_FILTER = 'result == -2 && path ~ "/*"' + "".join(f' && !(path ~ "{p}")' for p in _OF_NO_ROOT)
 _FORKS = "sched/sched_process_fork"
 _LOOK_UP = re.compile(
     r" *.+-(?P<pid>\d+) .*?: (?:opened|looked_up): \([^)]*\) result=-2"

@@ -165,7 +165,7 @@ def _examine(device: Device, booted: Running) -> Unhealthy | None:
         )
     found = caught.found(str(booted.generation or ""), booted.system)
     _remember(device, found)
-    return problem or _missed(device, booted, found if caught.is_set else None)
+    return problem or _missed(device, booted, found if caught.is_whole else None)
 
 
 def _remember(device: Device, found: MissedPaths) -> None:

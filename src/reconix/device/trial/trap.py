@@ -43,13 +43,13 @@ class Caught:
     """What was asked for until now.
 
     Attributes:
-        is_set: whether anybody looks.
+        is_whole: whether all was heard, up to the end.
         missed: by path, in the order in which they were asked for.
         others: paths that there was no room for.
         lost: how many events the kernel could not tell.
     """
 
-    is_set: bool = False
+    is_whole: bool = False
     missed: dict[str, Missed] = field(default_factory=dict)
     others: set[str] = field(default_factory=set)
     lost: int = 0
@@ -98,11 +98,24 @@ def watching(device: Device, toplevel: StorePath) -> Iterator[Caught]:
         stack.callback(take_down, device.paths)
         if lookups.has_begun(device.paths):
             judge = Judge.of(device, _removed(device, toplevel), caught)
-            pipe = stack.enter_context(lookups.reading(device.paths))
-            stack.enter_context(_listening(pipe, judge))
-            stack.callback(lookups.stop, device.paths)
-            caught.is_set = True
+            _listen_within(stack, device.paths, judge)
         yield caught
+
+
+def _listen_within(stack: contextlib.ExitStack, paths: Paths, judge: "Judge") -> None:
+    """Judge what comes until the stack ends; that it cannot be read ends no trial."""
+    try:
+        pipe = stack.enter_context(lookups.reading(paths))
+    except OSError as error:
+        progress.note(f"look-ups cannot be read: {error}")
+        return
+    stack.enter_context(_listening(pipe, judge))
+    stack.callback(_stop, paths)
+
+
+def _stop(paths: Paths) -> None:
+    with contextlib.suppress(OSError):
+        lookups.stop(paths)
 
 
 def _removed(device: Device, toplevel: StorePath) -> Mapping[str, Removed]:
@@ -135,6 +148,7 @@ def _listen(pipe: int, judge: "Judge", ended: threading.Event) -> None:
         *lines, begun = (begun + data).split(b"\n")
         judge.hear(filter(None, map(lookups.parse_line, lines)))
         if is_last and not data:
+            judge.caught.is_whole = True
             return
 
 
