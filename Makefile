@@ -20,7 +20,7 @@ help:
 	@echo 'make demo    the whole way once, in a virtual device'
 	@echo 'make prove   cut the power of the example device in 20,000 ways (as root)'
 	@echo 'make bench   print the figures of bench/'
-	@echo 'make bench-updates  updates beside those of other programs (as root, hours)'
+	@echo 'make bench-updates  updates beside those of other programs (as root, hours; PAIRS="config nix": less)'
 	@echo 'make mutants change modules in small ways and see whether tests notice (an hour)'
 	@echo 'make docs    write the manual pages'
 	@echo 'make site    all documents as pages, in build/site'
@@ -68,7 +68,7 @@ bench: $(SETUP)
 bench-updates: $(SETUP)
 	$(RUN) -m pip install --quiet --disable-pip-version-check \
 	    --constraint tools/constraints.txt --editable '.[bench]'
-	$(RUN) -m bench.updates
+	$(RUN) -m bench.updates $(addprefix --pair ,$(PAIRS))
 
 mutants: $(SETUP)
 	$(RUN) -m pip install --quiet --disable-pip-version-check \

@@ -82,7 +82,7 @@ def keep(results: Path, fresh: Iterable[table.Row]) -> None:
     file.write_text(table.print_csv(rows))
     text = table.print_markdown(rows, pairs.NAMES, ways.OURS)
     (results / "updates.md").write_text(text)
-    plot.draw(rows, pairs.NAMES, ways.OURS, results / "updates.svg")
+    (results / "updates.svg").write_text(plot.draw(rows, pairs.NAMES, ways.OURS))
 
 
 if __name__ == "__main__":

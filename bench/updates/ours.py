@@ -1,8 +1,10 @@
 """Our own way, with the product's public functions: ``send.create`` and ``receive.receive``.
 
 A tree becomes an object in a store on the build host, and a generation refers to it; a closure of
-Nix is taken in as it is. The stream is signed, so that its size is that of a real one. The device's
-partition is laid out as a fresh image has it, and the receiver runs as there: ``python3 -I -S``.
+Nix is taken in as it is. Each generation has an agent, and the tools that an agent needs, as that
+of every device. The stream is signed, so that its size is that of a real one. The device's
+partition is laid out as a fresh image has it, and the receiver runs as there, ``python3 -I -S``:
+with the Python of the old tree, where that has one which runs here.
 """
 
 import sys
@@ -13,6 +15,7 @@ from bench.updates.peers.peer import Peer, Wrong
 import reconix
 from reconix.base.documents import JsonInput, print_json
 from reconix.base.process import run
+from reconix.build.agent import zipapp
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.images import DeviceTrees, read_device_generation, system_images
 from reconix.nix.install import install
@@ -20,15 +23,19 @@ from reconix.store.generation import VERSION
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 from reconix.store.tree import File, Symlink, folder
+from reconix.transfer.codecs.lz4 import LIBRARY
+from reconix.transfer.format.stream import AGENT
 from reconix.transfer.sending import send
 from reconix.transfer.sending.signing import Signer, generate
 
 HOST, ARCHITECTURE = "bench", "amd64"
 SOURCE = Path(reconix.__file__).parent.parent
+_LIBRARY = Path("/usr/lib/python3.11")  # for what a small Python lacks
 
 _RECEIVER = """
 import sys
 sys.path.insert(0, sys.argv[1])
+sys.path += sys.argv[6:]
 from pathlib import Path
 from reconix.store.registry import Registry
 from reconix.transfer.receiving.receive import receive
@@ -45,7 +52,7 @@ class Reconix(Peer):
 
     def prepare(self) -> None:
         with ChrootStore(self.work / "builder") as store:
-            tops = self._add(store)
+            tops = [_top(store, tree) for tree in self._add(store)]
             paths = [generation(store, top) for top in tops]
             (self.work / "generations").write_text("".join(f"{path}\n" for path in paths))
             (self.work / "device").mkdir()
@@ -59,8 +66,10 @@ class Reconix(Peer):
             )
 
     def apply(self) -> None:
-        words = (sys.executable, "-I", "-S", "-c", _RECEIVER, SOURCE)
-        run(*words, self.work / "device", self.update, HOST, ARCHITECTURE)
+        python = self.pair.old / "usr/bin/python3.11"
+        words = (python if python.exists() else sys.executable, "-I", "-S", "-c", _RECEIVER)
+        library = (_LIBRARY, _LIBRARY / "lib-dynload")
+        run(*words, SOURCE, self.work / "device", self.update, HOST, ARCHITECTURE, *library)
 
     def check(self) -> None:
         registry = Registry(self.work / "device")
@@ -103,3 +112,10 @@ def generation(store: ChrootStore, top: StorePath) -> StorePath:
     }
     files = folder({"generation.json": File(print_json(document)), "root": Symlink(str(top))})
     return store.add_files(files, f"generation-{HOST}", [top, boot])
+
+
+def _top(store: ChrootStore, tree: StorePath) -> StorePath:
+    """A system: a tree, an agent, and the tools that the agent needs."""
+    tools = folder({name: Symlink(f"/usr/bin/{name}") for name in ("gzip", LIBRARY)})
+    files = folder({AGENT: File(zipapp.pack()), "root": Symlink(str(tree)), "tools": tools})
+    return store.add_files(files, "system", [tree])

@@ -7,6 +7,10 @@ upgrade   Debian bookworm with its updates → trixie
 nix       a closure of the real Nix → the same over a rebuilt bottom: every path has another name
 oci       an OCI image of Debian with an application → both updated, as devices have it: unpacked
 layers    the same images as a registry has them: layouts of compressed layers
+python    the updated system → two settings changed, a point release of the broker, and a library
+          for Python, which brings all of its standard library
+kernel-arm64
+          a kernel of trixie for Arm, its modules and its documentation → its security update
 ========  ==========================================================================================
 
 The trees are made once and kept in the user's cache folder; remove it to make them from what the
@@ -17,7 +21,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from bench.updates import closure, layout, roots, site
+from bench.updates import closure, layout, packages, roots, site
 from bench.updates.peers.peer import Closures, Pair
 
 from reconix.base.files import remove_tree
@@ -25,7 +29,8 @@ from reconix.base.files import remove_tree
 RELEASE = ("bookworm",)
 UPDATED = ("bookworm", "bookworm-security", "bookworm-updates")
 NEXT = ("trixie",)
-NAMES = ("security", "config", "upgrade", "nix", "oci", "layers")
+SECURED = ("trixie", "trixie-security")
+NAMES = ("security", "config", "upgrade", "nix", "oci", "layers", "python", "kernel-arm64")
 _CLOSURES = "store"
 _COMPLETE = "complete"
 
@@ -110,6 +115,18 @@ def _layers(folder: Path, built: _Roots) -> None:
     layout.write(built.updated(), "1.4.1", folder / "new")
 
 
+def _python(folder: Path, built: _Roots) -> None:
+    """The broker that came with the security update is the older one."""
+    broker = [f"{name}/bookworm-security" for name in ("mosquitto", "libmosquitto1")]
+    site.add_old(_copy(built.get("older-broker", UPDATED, *broker), folder / "old"))
+    site.set_new(_copy(built.get("yaml", UPDATED, "python3-yaml"), folder / "new"))
+
+
+def _kernel_arm64(folder: Path, _: _Roots) -> None:
+    for name, suites in (("old", NEXT), ("new", SECURED)):
+        packages.unpack(suites, "linux-image-cloud-arm64", "arm64", folder / name)
+
+
 _MAKE = {
     "security": _security,
     "config": _config,
@@ -117,4 +134,6 @@ _MAKE = {
     "nix": _nix,
     "oci": _oci,
     "layers": _layers,
+    "python": _python,
+    "kernel-arm64": _kernel_arm64,
 }

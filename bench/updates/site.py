@@ -10,16 +10,22 @@ from pathlib import Path
 PAGE = "srv/www/index.html"
 _WORDS = ("pump", "valve", "level", "flow", "tank", "alarm", "station", "pressure", "motor")
 _PARAGRAPHS = 60
+_SENTENCE = "All pumps are in service."
 
 
 def add_old(root: Path) -> None:
     """Write the page and the settings into a root."""
-    _write(root, interval="30", connections="200", sentence="All pumps are in service.")
+    _write(root, interval="30", connections="200", sentence=_SENTENCE)
 
 
 def add_new(root: Path) -> None:
     """The same with one sentence of the page and two settings changed."""
     _write(root, interval="10", connections="500", sentence="Pump 3 is back in service.")
+
+
+def set_new(root: Path) -> None:
+    """The same with the two settings changed alone."""
+    _write(root, interval="10", connections="500", sentence=_SENTENCE)
 
 
 def page(sentence: str) -> str:

@@ -351,6 +351,51 @@ def start(
         raise ProgramMissing(str(words[0])) from error
 
 
+class Answering:
+    """A program that is left running and answers what it is asked; ``close`` ends it.
+
+    Raises:
+        ProgramMissing: there is no such program.
+    """
+
+    def __init__(self, *words: Word, environment: Mapping[str, str] | None = None) -> None:
+        pipe, nobody = subprocess.PIPE, subprocess.DEVNULL
+        self._child = start(*words, stdin=pipe, stdout=pipe, stderr=nobody, environment=environment)
+
+    @property
+    def process_id(self) -> int:
+        """The number of its process."""
+        return self._child.pid
+
+    def ask(self, question: bytes) -> None:
+        """Write to its standard input.
+
+        Raises:
+            OSError: it has ended.
+        """
+        assert self._child.stdin is not None
+        self._child.stdin.write(question)
+        self._child.stdin.flush()
+
+    def hear(self, size_bytes: int) -> bytes:
+        """The next bytes of its answer.
+
+        Raises:
+            EOFError: it has ended, and gave fewer.
+        """
+        assert self._child.stdout is not None
+        found = self._child.stdout.read(size_bytes)
+        if len(found) < size_bytes:
+            raise EOFError(f"it ended after {len(found)} of {size_bytes} bytes")
+        return found
+
+    def close(self) -> None:
+        """End it."""
+        self._child.kill()
+        with contextlib.suppress(BrokenPipeError):
+            self._child.communicate()
+
+
 @contextlib.contextmanager
 def reading(
     *words: Word,

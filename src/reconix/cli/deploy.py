@@ -40,7 +40,7 @@ from reconix.build.pins import Pin
 from reconix.cli import dry_run, failures, generations, parsers, places, secret_values, ssh
 from reconix.cli.answers import answer
 from reconix.cli.build import build_and_tell
-from reconix.cli.send import add_trust_arguments, make
+from reconix.cli.send import add_making_arguments, make
 from reconix.cli.watching import follow
 from reconix.config.schema.hosts import Host
 from reconix.fleet import trial
@@ -103,7 +103,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="G",
         help=f"with --dry-run: what the device has: {generations.WORDS} (default: ask it)",
     )
-    add_trust_arguments(parser)
+    add_making_arguments(parser)
     parsers.add_json(parser)
 
 

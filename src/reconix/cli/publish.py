@@ -22,7 +22,7 @@ from reconix.base.sizes import human
 from reconix.build.pins import Pin
 from reconix.cli import generations, parsers, places
 from reconix.cli.answers import answer
-from reconix.cli.send import add_trust_arguments, make
+from reconix.cli.send import add_making_arguments, make
 from reconix.cli.words import counted
 from reconix.fleet import publication
 from reconix.nix.chroot import ChrootStore
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--together", action="store_true", help="one stream for all of these generations"
     )
-    add_trust_arguments(parser)
+    add_making_arguments(parser)
     parsers.add_json(parser)
 
 

@@ -13,6 +13,9 @@ generations: what one of them lacks is in it, and each takes what it needs. It i
 stream for one base and smaller than all of those together; it is meant for broadcast, sticks and
 one-way links.
 
+Compiled modules of Python are made by the device, of their sources, if its agent knows how and
+runs on the Python that is in the base. --send-compiled sends them.
+
 With --repair the stream brings no generation, but again what is damaged on a device: the file is
 what `reconix-device status --json` has printed there. See also `reconix repair`.
 
@@ -71,8 +74,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="bring again what this status of a device says is damaged",
     )
-    add_trust_arguments(parser)
+    add_making_arguments(parser)
     parsers.add_json(parser)
+
+
+def add_making_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how a stream is made, and who signs it."""
+    parser.add_argument(
+        "--send-compiled",
+        action="store_true",
+        help="send compiled modules of Python, too, where devices would make them of the sources",
+    )
+    add_trust_arguments(parser)
 
 
 def add_trust_arguments(parser: argparse.ArgumentParser) -> None:
@@ -122,7 +135,15 @@ def make(
     """Make a stream, signed as the project says."""
     sequence = target.number if arguments.sequence is None else arguments.sequence
     signer = None if arguments.unsigned else signer_of(files, arguments.key)
-    return send.create(store, bases, target.path, write, sequence=sequence, signer=signer)
+    return send.create(
+        store,
+        bases,
+        target.path,
+        write,
+        sequence=sequence,
+        signer=signer,
+        derives=not arguments.send_compiled,
+    )
 
 
 def make_repair(

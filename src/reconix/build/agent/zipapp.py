@@ -2,7 +2,8 @@
 
 The agent must run where nothing is installed but Python itself, so it is one file:
 ``python3 -I -S reconix-device.pyz``. It holds the modules that ``reconix.device`` reaches by
-import, also by an import inside a function, and nothing else. Names are sorted, times are
+import, also by an import inside a function, and the file ``features``, which tells a sender what
+streams it takes; nothing else. Names are sorted, times are
 1980-01-01, nothing is compressed: same sources, same bytes, whatever Python and zlib packed them.
 
 Tested by ``tests/unit/build/agent/test_zipapp.py``.
@@ -16,9 +17,10 @@ from reconix.base.architecture import Architecture
 from reconix.build.imports import SOURCE, imported, reached
 from reconix.build.templates import DATA
 from reconix.transfer.codecs import compiled
+from reconix.transfer.format.stream import AGENT, AGENT_FEATURES, print_features
 
 MAIN_MODULE = "reconix.device.__main__"
-PROGRAM = "reconix-device.pyz"
+PROGRAM = AGENT
 SCRIPTS = tuple(DATA / name for name in ("root.sh", "leave", "switch", "fallback", "container"))
 """Scripts beside the program: how a soft reboot puts the root of the next system together, what
 is left to do when the agent does not run, and what starts containers without it."""
@@ -47,6 +49,7 @@ def pack(source: Path = SOURCE) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         _add(archive, "__main__.py", _START)
+        _add(archive, AGENT_FEATURES, print_features())
         for path in modules(source):
             _add(archive, path, (source / path).read_bytes())
     return packed.getvalue()

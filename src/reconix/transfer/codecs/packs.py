@@ -48,6 +48,7 @@ class Pack(enum.IntEnum):
     GZIP = 1  # ``gzip -9n``
     XZ = 2  # ``xz --threads=2 --check=crc32 --lzma2=dict=1MiB``, as Debian packs kernel modules
     LZ4 = 3  # ``lz4 -l -9`` without what follows the last block, as Linux packs itself
+    MODULE = 4  # not of a part, only of a source: the compiled form of a module (``modules.py``)
 
 
 class BadPack(ValueError):

@@ -21,11 +21,15 @@ own, ``SPACE`` bytes behind the one before.
 A kernel for arm64 is a Portable Executable, because UEFI starts it as it is. Of its sections only
 the instructions are known.
 
+No program, but full of numbers of the same kind, is the database of hardware of systemd: a trie
+whose nodes say where in the file their children and texts are. It has two sections: nodes, which
+have addresses, and texts.
+
 The table is read with limits, because it may be anything; what is odd has no references, which
 costs bytes and does no harm. The same bytes give the same sections on both ends.
 
 Source: System V Application Binary Interface, *Object Files*; its supplement for AMD64;
-*ELF for the Arm 64-bit Architecture*; *PE Format* of Microsoft.
+*ELF for the Arm 64-bit Architecture*; *PE Format* of Microsoft; systemd, *hwdb-internal.h*.
 Tested by ``tests/unit/transfer/codecs/test_programs.py`` against ``readelf``.
 """
 
@@ -46,6 +50,7 @@ _MAX_NAMES_BYTES, _MAX_NAME_BYTES = 1 << 20, 128
 _HEADER_BYTES, _SECTION_BYTES, _SYMBOL_BYTES = 64, 64, 24
 _ELF = b"\x7fELF\2\1"
 _PORTABLE, _PORTABLE_ARM64, _PORTABLE_CODE = b"MZ", b"PE\0\0\x64\xaa", 0x20
+_TRIE, _TRIE_HEADER = b"KSLPHHRH", struct.Struct("<8sQQQ24xQQQ")
 _PORTABLE_HEADER_BYTES, _PORTABLE_SECTION_BYTES = 24, 40
 _RELOCATABLE, _EXECUTABLE, _SHARED = 1, 2, 3
 _AMD64, _ARM64 = 62, 183
@@ -53,6 +58,7 @@ _NULL, _SYMBOLS, _RELOCATIONS, _NO_BITS, _DYNAMIC_SYMBOLS = 0, 2, 4, 8, 11
 _WRITE, _LOADED, _INSTRUCTIONS = 1, 2, 4
 
 _HALF = 1 << 63
+_WORD_BYTES = 8
 
 
 class Kind(enum.Enum):
@@ -151,6 +157,8 @@ def parse(read: ReadAt, size_bytes: int) -> Program | None:
         return _parse_linked(head, read, size_bytes)
     if len(head) == _HEADER_BYTES and head.startswith(_PORTABLE):
         return _parse_portable(head, read, size_bytes)
+    if len(head) == _HEADER_BYTES and head.startswith(_TRIE):
+        return _parse_trie(read, size_bytes)
     return None
 
 
@@ -191,6 +199,25 @@ def _parse_portable(head: bytes, read: ReadAt, size_bytes: int) -> Program | Non
             if offset + size <= size_bytes
         },
     )
+
+
+def is_trie(content: bytes) -> bool:
+    """Whether something is a database of hardware, as far as its first bytes tell."""
+    return content.startswith(_TRIE)
+
+
+def _parse_trie(read: ReadAt, size_bytes: int) -> Program | None:
+    header = read(0, _TRIE_HEADER.size)
+    if len(header) < _TRIE_HEADER.size:
+        return None
+    _, _, told, begin, _, nodes, texts = _TRIE_HEADER.unpack(header)
+    if told != size_bytes or begin + nodes + texts != size_bytes or begin % _WORD_BYTES:
+        return None
+    sections = {
+        0: Section(b"nodes", Kind.ADDRESSES, begin, nodes, begin),
+        1: Section(b"texts", Kind.NONE, begin + nodes, texts, begin + nodes),
+    }
+    return Program(relocatable=False, numbered=sections)
 
 
 def _portable_kind(flags: int) -> Kind:

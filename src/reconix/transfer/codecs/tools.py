@@ -2,13 +2,15 @@
 
 A stream says which of these it needs, and a device that lacks one refuses it before anything is
 written. Debian has both in every system with systemd: gzip is essential, liblz4 is what the journal
-compresses with.
+compresses with. Modules are compiled by the Python that runs the receiver; it must be the one that
+the sender has run (``modules.py``).
 """
 
 import enum
 import os
 
-from reconix.transfer.codecs import lz4
+from reconix.base.digests import Digest
+from reconix.transfer.codecs import lz4, modules
 
 
 class Tool(enum.IntFlag):
@@ -16,16 +18,35 @@ class Tool(enum.IntFlag):
 
     GZIP = 1
     LZ4 = 2
+    PYTHON = 4  # the very interpreter that the stream names
+    TRIES = 8  # nothing to be installed: an agent that moves references in tries
 
 
 NO_TOOLS = Tool(0)
 
 
-def missing(tools: Tool) -> list[str]:
-    """The names of those that are not here."""
+def missing(tools: Tool, python: Digest | None = None) -> list[str]:
+    """The names of those that are not here.
+
+    Args:
+        tools: what is needed.
+        python: the identity of what must compile modules, if that is needed.
+    """
     lacks_gzip = Tool.GZIP in tools and not _is_program("gzip")
     lacks_lz4 = Tool.LZ4 in tools and not lz4.is_there()
-    return ["gzip"] * lacks_gzip + [lz4.LIBRARY] * lacks_lz4
+    lacks_python = Tool.PYTHON in tools and python != _python()
+    names = ["gzip"] * lacks_gzip + [lz4.LIBRARY] * lacks_lz4
+    return names + [f"a Python of the identity {python}"] * lacks_python
+
+
+def _python() -> Digest | None:
+    compiler = modules.Compiler(modules.own())
+    try:
+        return compiler.identity()
+    except modules.CannotCompile:
+        return None
+    finally:
+        compiler.close()
 
 
 def _is_program(name: str) -> bool:

@@ -24,6 +24,7 @@ work                                                       bytes
 a part; each of its sources                                4,096
 a source that is packed                                    its size, packed and expanded
 a part that is packed                                      65,536, and twice its expanded size
+a source that is compiled                                  65,536, and 16 for each of its bytes
 a correction                                               64
 looking for references that move, and moving them          4 for each byte that is looked at
 looking for references that follow                         1 for each byte that is looked at
@@ -79,6 +80,7 @@ MOVED_WORK = 4
 _BLOCK_BYTES = 4096
 _PART_WORK = 4096
 _PACK_WORK = 1 << 16
+_COMPILED_WORK = 16
 _CORRECTION_WORK = 64
 
 _LEAST_SECONDS = 1800
@@ -109,6 +111,8 @@ def part_work(part: Part) -> int:
     packed = [source for source in part.sources if source.pack is not Pack.NONE]
     work = _PART_WORK * (1 + len(part.sources))
     work += sum(source.packed_bytes + source.size_bytes for source in packed)
+    modules = [source for source in packed if source.pack is Pack.MODULE]
+    work += sum(_PACK_WORK + _COMPILED_WORK * source.packed_bytes for source in modules)
     work += _CORRECTION_WORK * len(part.targets.addresses) if part.targets else 0
     return work + (_PACK_WORK + 2 * part.size_bytes if part.pack is not Pack.NONE else 0)
 

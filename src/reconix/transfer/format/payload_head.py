@@ -12,6 +12,7 @@ The format, byte by byte: ``docs/spec/stream.md``, *Payload*. Tested by
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from reconix.base.digests import Digest
 from reconix.store.images.erofs import MAX_NODES
 from reconix.store.manifest import BadManifest, Manifest
 from reconix.store.paths import BadStorePath
@@ -24,6 +25,8 @@ from reconix.transfer.format.stream import varint
 
 MAX_PAYLOAD_HEAD_BYTES = 4 << 20
 """Of the payload, before the first object: until it is read a device can keep it only in memory."""
+
+_DIGEST_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class PayloadHead:
     needs: tuple[Need, ...]
     tools: Tool = NO_TOOLS
     renames: Renames = NO_RENAMES  # follow from the manifest, and are not encoded
+    python: Digest | None = None  # that compiles modules, if that is needed
 
 
 def print_payload_head(head: PayloadHead, view: View) -> bytes:
@@ -65,7 +69,8 @@ def print_payload_head(head: PayloadHead, view: View) -> bytes:
     manifest = difference(view.staying, head.manifest).print()
     before = [-1, *(need.index for need in head.needs)]
     needs = [need.print(index) for need, index in zip(head.needs, before, strict=False)]
-    return b"".join([manifest, varint(len(needs)), *needs, varint(head.tools.value)])
+    python = b"" if head.python is None else head.python.value
+    return b"".join([manifest, varint(len(needs)), *needs, varint(head.tools.value), python])
 
 
 def parse_payload_head(payload: Channels, view: View) -> PayloadHead:
@@ -95,7 +100,8 @@ def parse_payload_head(payload: Channels, view: View) -> PayloadHead:
     tools = payload.number()
     if tools & ~sum(Tool):
         raise payload.wrong(f"tools {tools:#x} are needed, which this program does not know")
-    return PayloadHead(manifest, needs, Tool(tools), renames)
+    python = Digest(payload.take(_DIGEST_BYTES)) if tools & Tool.PYTHON else None
+    return PayloadHead(manifest, needs, Tool(tools), renames, python)
 
 
 def _parse_needs(payload: Channels, count: int) -> Iterator[Need]:

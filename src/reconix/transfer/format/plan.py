@@ -28,7 +28,9 @@ images that are made.
 
 A file that is *patched* consists of parts. Each is made by copying from old files, where something
 is added to every byte of a copy, most often 0, and by new content between the copies. A part that
-is compressed in the file is made in its expanded form and compressed again (``Pack``).
+is compressed in the file is made in its expanded form and compressed again (``Pack``). A compiled
+module is made from its source. So that this is there by then, the folder ``__pycache__`` may come
+last of all that is in a folder.
 
 Here a node is a sequence of events. ``parse`` makes them from a payload, ``Printer`` encodes them.
 
@@ -52,6 +54,7 @@ from reconix.store.names import (
     check_name,
     check_target,
 )
+from reconix.transfer.codecs.modules import MAX_MADE_BYTES, MAX_SOURCE_BYTES
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.format.packing import Channel, Channels
 from reconix.transfer.format.stream import unzigzag, varint, zigzag
@@ -70,6 +73,9 @@ MAX_SHIFT = 1 << 60
 """No correction is at a higher address, or moves anything further."""
 MAX_EXPANDED_BYTES = 256 << 20
 """No part that is compressed, and no compressed member of an old file, is larger."""
+
+COMPILED = b"__pycache__"
+"""The folder of compiled modules; it may come last of all entries of a folder."""
 
 
 class Op(enum.IntEnum):
@@ -152,6 +158,7 @@ class Source:
     packed_bytes: int = 0
     size_bytes: int = 0  # and how much it is when expanded
     follows: bool = False  # its references are replaced first; only if nothing is packed
+    prefix: bytes = b""  # of a module: what stands before its path where it is run
 
 
 @dataclass(frozen=True, slots=True)
@@ -629,7 +636,7 @@ def _long_copy(payload: Channels, origin: int, length: int) -> Iterator[Copied]:
 
 
 def _parse_part_start(payload: Channels) -> Part:
-    pack = Pack(_parse_bounded(payload, max(Pack), "is no kind of packing"))
+    pack = Pack(_parse_bounded(payload, Pack.LZ4, "is no kind of packing"))
     size = _parse_size(payload)
     if pack is not Pack.NONE and size > MAX_EXPANDED_BYTES:
         raise payload.wrong(f"a packed part of {size} bytes, more than {MAX_EXPANDED_BYTES}")
@@ -650,10 +657,21 @@ def _parse_source(payload: Channels) -> Source:
         return Source(location, follows=bool(kind & 2))
     if kind & 2:
         raise payload.wrong("references follow in a packed source")
+    if pack is Pack.MODULE:
+        return _parse_module(payload, location)
     offset, packed, size = (_parse_size(payload) for _ in range(3))
     if size > MAX_EXPANDED_BYTES:
         raise payload.wrong(f"a source of {size} bytes, more than {MAX_EXPANDED_BYTES}")
     return Source(location, pack, offset, packed, size)
+
+
+def _parse_module(payload: Channels, location: Location | None) -> Source:
+    if location is None:
+        raise payload.wrong("a module that stands nowhere")
+    source = _parse_bounded(payload, MAX_SOURCE_BYTES, "bytes of a module")
+    size = _parse_bounded(payload, MAX_MADE_BYTES, "bytes of a compiled module")
+    prefix = parse_bytes(payload, MAX_PATH_BYTES, "the folder of a module")
+    return Source(location, Pack.MODULE, 0, source, size, prefix=prefix)
 
 
 def _parse_copies(payload: Channels, size_bytes: int) -> Copies:
@@ -850,5 +868,8 @@ def _source(source: Source) -> bytes:
     place = b"" if source.location is None else print_location(source.location)
     if source.pack is Pack.NONE:
         return kind + place
+    if source.pack is Pack.MODULE:
+        sizes = varint(source.packed_bytes) + varint(source.size_bytes)
+        return kind + place + sizes + counted(source.prefix)
     numbers = (source.offset, source.packed_bytes, source.size_bytes)
     return kind + place + b"".join(map(varint, numbers))

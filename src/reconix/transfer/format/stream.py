@@ -39,8 +39,17 @@ VERSION = 3
 SEVERAL_BASES = 1
 MOVED_REFERENCES = 2
 REPAIR = 4
-FEATURES = SEVERAL_BASES | MOVED_REFERENCES | REPAIR
+COMPILED_MODULES = 8
+FIRST_FEATURES = SEVERAL_BASES | MOVED_REFERENCES | REPAIR
+"""What agents know that do not say what they know (``transfer/sending/agents.py``)."""
+MOVED_TRIES = 16
+FEATURES = FIRST_FEATURES | COMPILED_MODULES | MOVED_TRIES
 """Every feature that this program knows; a stream that needs another one is refused."""
+
+AGENT = "reconix-device.pyz"
+"""What the program of a device's agent is called."""
+AGENT_FEATURES = "features"
+"""Where it says which streams it takes, inside."""
 
 START_BYTES = len(MAGIC) + 10
 MAX_HEADER_BYTES = 1 << 16
@@ -57,6 +66,11 @@ Read = Callable[[int], bytes]
 Write = Callable[[bytes], object]
 Again = Callable[[int, int], None]
 """Goes back on a link: to a byte, from which on at least that many bytes are needed."""
+
+
+def print_features() -> bytes:
+    """What an agent of this release says of the streams that it takes."""
+    return f"{VERSION} {FEATURES}\n".encode()
 
 
 class BadStream(ReconixError):
@@ -113,6 +127,18 @@ class UnsupportedStream(ReconixError):
         )
 
 
+class CannotDerive(ReconixError):
+    """What a stream derives from something else does not come out here."""
+
+    exit_code = 52
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(
+            f"{what} gives something else here than where the stream was made: {why}",
+            hint="nothing was installed; make the stream again with --send-compiled",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """What a device must know before it reads on."""
@@ -130,13 +156,17 @@ class Header:
     slot_bytes: int = 0  # of the boot slots that the target was made for; 0: it does not say
     moved_parts: int = 0  # made from old programs whose references are moved
     repaired: int = 0  # contents and images under their names; then there are no objects
+    compiled: int = 0  # how often a module is compiled
+    moved_tries: int = 0  # those of the moved parts that are made from tries
 
     @property
     def features(self) -> int:
         """What a reader must know."""
         several = SEVERAL_BASES if len(self.bases) > 1 else 0
         moved = MOVED_REFERENCES if self.moved_parts else 0
-        return several | moved | (REPAIR if self.repaired else 0)
+        compiled = COMPILED_MODULES if self.compiled else 0
+        tries = MOVED_TRIES if self.moved_tries else 0
+        return several | moved | compiled | tries | (REPAIR if self.repaired else 0)
 
     @property
     def frames(self) -> int:
@@ -163,6 +193,8 @@ class Header:
             **({"slot_bytes": self.slot_bytes} if self.slot_bytes else {}),
             **({"moved_parts": self.moved_parts} if self.moved_parts else {}),
             **({"repaired": self.repaired} if self.repaired else {}),
+            **({"compiled": self.compiled} if self.compiled else {}),
+            **({"moved_tries": self.moved_tries} if self.moved_tries else {}),
         }
         return print_json(document)
 
@@ -192,6 +224,8 @@ def parse_header(content: bytes) -> Header:
         slot_bytes=fields.number("slot_bytes") if fields.has("slot_bytes") else 0,
         moved_parts=fields.number("moved_parts") if fields.has("moved_parts") else 0,
         repaired=fields.number("repaired") if fields.has("repaired") else 0,
+        compiled=fields.number("compiled") if fields.has("compiled") else 0,
+        moved_tries=fields.number("moved_tries") if fields.has("moved_tries") else 0,
     )
     if header.frames > MAX_FRAMES:
         raise BadDocument(f"header: {header.frames} frames, more than {MAX_FRAMES}")

@@ -4,16 +4,20 @@ Tested by ``tests/unit/transfer/receiving/test_receive.py``.
 """
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import BinaryIO
 
-from reconix.store.images.nodes import MAX_SIZE, ImageFile, Metadata
+from reconix.store.images.nodes import MAX_SIZE, ImageFile, Metadata, Node
+from reconix.transfer.codecs.modules import CannotCompile
 from reconix.transfer.codecs.packs import BadPack, Pack
 from reconix.transfer.codecs.renames import NO_RENAMES
 from reconix.transfer.format.costs import Account, part_work
-from reconix.transfer.format.plan import Copied, Part, Piece, Source
-from reconix.transfer.format.stream import BadStream
+from reconix.transfer.format.plan import Copied, Location, Part, Piece, Source
+from reconix.transfer.format.stream import BadStream, CannotDerive
 from reconix.transfer.receiving.contents import NewContent
-from reconix.transfer.receiving.patching import Old, PartMaker, expanded
+from reconix.transfer.receiving.patching import Old, PartMaker, compiled, expanded
 from reconix.transfer.receiving.sources import DamagedBase, Sources
 
 
@@ -33,6 +37,7 @@ class FileMaker:
         metadata: of the file.
         size_bytes: of its content.
         sources: old files.
+        find: finds what a location means.
         account: pays.
         parts: how many it consists of; None if its content comes as it is.
         replaced: the file that it replaces, if it does.
@@ -41,6 +46,7 @@ class FileMaker:
     metadata: Metadata
     size_bytes: int
     sources: Sources
+    find: Callable[[Location], Node]
     account: Account
     parts: int | None = None
     replaced: Place | None = None
@@ -119,6 +125,9 @@ class FileMaker:
 
     def _add_source(self, old: Old, source: Source) -> None:
         place = self._place(source)
+        if source.pack is Pack.MODULE:
+            old.append(self._compiled(source, place), source.size_bytes)
+            return
         descriptor = self.sources.open(place.file, place.shown)
         if source.pack is Pack.NONE:
             renames = self.sources.renames if source.follows else NO_RENAMES
@@ -136,18 +145,40 @@ class FileMaker:
                     "a file is patched from the one that it replaces, but replaces none"
                 )
             return self.replaced
-        found = self.sources.find(source.location)
+        found = self.find(source.location)
         shown = self.sources.shown(source.location)
         if not isinstance(found, ImageFile):
             raise self.account.wrong(f"{shown} is no file")
         return Place(found, shown)
 
-    def _expand(self, source: Source, descriptor: int, shown: str) -> int:
-        """Expand what is packed into a file without a name; give its descriptor."""
+    def _compiled(self, source: Source, place: Place) -> int:
+        """Compile a module into a file without a name; give its descriptor."""
         self.account.expanded(source.size_bytes)
+        descriptor = self.sources.open(place.file, place.shown)
+        try:
+            made = compiled(source, descriptor, self.sources.compiler)
+        except CannotCompile as error:
+            self.sources.expect_undamaged()
+            raise CannotDerive(place.shown, str(error)) from error
+        finally:
+            os.close(descriptor)
+        with self._scratch() as file:
+            file.write(made)
+            file.flush()
+            return os.dup(file.fileno())
+
+    @contextmanager
+    def _scratch(self) -> Iterator[BinaryIO]:
+        """A file without a name."""
         path, scratch = self.sources.contents.create()
         with open(scratch, "w+b") as file:  # noqa: PTH123 - a descriptor, not a path
             path.unlink()
+            yield file
+
+    def _expand(self, source: Source, descriptor: int, shown: str) -> int:
+        """Expand what is packed into a file without a name; give its descriptor."""
+        self.account.expanded(source.size_bytes)
+        with self._scratch() as file:
             try:
                 expanded(source, descriptor, file)
             except BadPack as error:

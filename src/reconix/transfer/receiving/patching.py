@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from reconix.transfer.codecs import packs
+from reconix.transfer.codecs.modules import MAX_SOURCE_BYTES, CannotCompile, Compiler
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.codecs.patch import add
 from reconix.transfer.codecs.programs import ReadAt
@@ -102,6 +103,22 @@ def expanded(source: Source, descriptor: int, scratch: BinaryIO) -> None:
     scratch.flush()
     if scratch.tell() != source.size_bytes:
         raise packs.BadPack("it expands to less than was declared")
+
+
+def compiled(source: Source, descriptor: int, compiler: Compiler) -> bytes:
+    """Compile a module that a source names.
+
+    Raises:
+        CannotCompile: it is not what the source says, or does not become that.
+    """
+    text = os.pread(descriptor, MAX_SOURCE_BYTES + 1, 0)
+    if len(text) != source.packed_bytes:
+        raise CannotCompile("it has another size")
+    assert source.location is not None  # the parser sees to it
+    made = compiler.compiled(source.prefix + b"/".join(source.location.path), text)
+    if len(made) != source.size_bytes:
+        raise CannotCompile("its compiled form has another size")
+    return made
 
 
 class PartMaker:

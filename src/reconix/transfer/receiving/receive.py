@@ -36,6 +36,7 @@ from reconix.store.paths import StorePath
 from reconix.store.pool import BadContent
 from reconix.store.registry import ImageMissing, Registry
 from reconix.transfer.codecs import tools
+from reconix.transfer.codecs.modules import Compiler, own
 from reconix.transfer.format.bases import View
 from reconix.transfer.format.costs import MAX_MADE_NODES, Account, CpuLimit
 from reconix.transfer.format.packing import Unpacker
@@ -213,7 +214,7 @@ def _prepare(stream: StreamReader, registry: Registry, spool: Spool | None) -> "
     """Preflight: refuse what can be refused before anything is written."""
     base = _find_base(registry, stream.header.bases)
     beginning = read_beginning(stream, base)
-    lacking = tools.missing(beginning.head.tools)
+    lacking = tools.missing(beginning.head.tools, beginning.head.python)
     if lacking:
         raise UnsupportedStream(f"needs {' and '.join(lacking)}, which this device lacks")
     payload, head, view = beginning.payload, beginning.head, beginning.view
@@ -270,6 +271,7 @@ class _Job:
     _nodes_left: int = field(init=False)  # that new images hold
     _words_left: int = field(init=False)
     old: BaseTrees = field(init=False)
+    compiler: Compiler = field(default_factory=lambda: Compiler(own()))
 
     def __post_init__(self) -> None:
         self.contents = Contents(self.registry.pool, self.registry.staging_dir)
@@ -347,6 +349,7 @@ class _Job:
 
     def close(self) -> None:
         """Free the space of what has no name yet."""
+        self.compiler.close()
         self.contents.close()
         with contextlib.suppress(OSError):  # what cannot be removed now goes with the next stream
             self.registry.clear_staging()
@@ -369,6 +372,7 @@ class _Job:
             self.head.renames,
             self.contents,
             self.stream.wrong,
+            self.compiler,
         )
 
     def _make(self, payload: Unpacker, need: Need, sources: Sources, stage: progress.Stage) -> None:

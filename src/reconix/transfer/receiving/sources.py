@@ -20,6 +20,7 @@ from reconix.store.manifest import ImageEntry, Manifest
 from reconix.store.paths import StorePath
 from reconix.store.pool import BadContent
 from reconix.store.registry import ImageMissing, Registry
+from reconix.transfer.codecs.modules import Compiler
 from reconix.transfer.codecs.renames import Renames
 from reconix.transfer.format.costs import Wrong
 from reconix.transfer.format.plan import Location
@@ -134,6 +135,7 @@ class Sources:
         renames: references that follow.
         contents: where contents are.
         wrong: makes an error that names the place in the stream.
+        compiler: makes modules.
     """
 
     old: BaseTrees
@@ -144,6 +146,7 @@ class Sources:
     renames: Renames
     contents: Contents
     wrong: Wrong
+    compiler: Compiler
     _objects: dict[int, _Object] = field(default_factory=dict)
     _used: dict[bytes, tuple[int, str]] = field(default_factory=dict)
 

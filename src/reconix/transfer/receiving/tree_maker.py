@@ -7,8 +7,10 @@ Tested by ``tests/unit/transfer/receiving/test_receive.py``.
 """
 
 import os
+from bisect import insort
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from reconix.store.images.nodes import (
     EXECUTABLE,
@@ -24,6 +26,7 @@ from reconix.store.images.nodes import (
 from reconix.store.names import MAX_DEPTH
 from reconix.transfer.format.costs import LISTED_WORK, Account
 from reconix.transfer.format.plan import (
+    COMPILED,
     Copied,
     Drop,
     End,
@@ -159,13 +162,15 @@ class TreeMaker:
 
     def _rise(self, name: bytes) -> None:
         folder = self._folders[-1]
-        if name <= folder.last:
+        late = name == COMPILED and entry(folder.entries, name) is None
+        if name <= folder.last and not late:
             raise self.account.wrong(f"{name!r} comes after {folder.last!r}")
-        folder.last = name
+        folder.last = max(folder.last, name)
 
     def _put(self, name: bytes, node: Node) -> None:
         if self._folders:
-            self._folders[-1].entries.append((name, node))
+            entries = self._folders[-1].entries
+            insort(entries, (name, node), key=itemgetter(0))
         else:
             self._root = node
 
@@ -208,7 +213,9 @@ class TreeMaker:
         self._file_name = self._place(name)
         metadata = self._metadata(usual)
         self._pay(self._file_name, metadata, min(size_bytes, MAX_INLINE_BYTES))
-        self._file = FileMaker(metadata, size_bytes, self.sources, self.account, parts, replaced)
+        self._file = FileMaker(
+            metadata, size_bytes, self.sources, self._find, self.account, parts, replaced
+        )
         self._end_file_if_complete(self._file)
 
     def _next_file(self) -> Place | None:
@@ -338,7 +345,9 @@ class TreeMaker:
             renames = self.sources.renames
             if not renames.used_in(pieces(descriptor)):
                 return file
-            maker = FileMaker(file.metadata, file.size_bytes, self.sources, self.account)
+            maker = FileMaker(
+                file.metadata, file.size_bytes, self.sources, self._find, self.account
+            )
             try:
                 for data in renames.apply_all(pieces(descriptor)):
                     maker.feed(Piece(data))

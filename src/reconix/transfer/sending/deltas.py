@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 
+from reconix.transfer.codecs import programs
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.codecs.patch import subtract
 from reconix.transfer.codecs.references import Moved, uncounted
@@ -34,6 +35,7 @@ from reconix.transfer.format.plan import (
     Source,
 )
 from reconix.transfer.sending import covers, members, targets
+from reconix.transfer.sending.compiling import Module
 from reconix.transfer.sending.members import Member
 from reconix.transfer.sending.trees import FileNode, FolderNode, Node
 
@@ -47,6 +49,7 @@ _CHUNK_BYTES = 1 << 16
 _ELF = b"\x7fELF\2\1"
 _LINKED_FOR_AMD64 = (b"\2\0\x3e\0", b"\3\0\x3e\0")  # kind and machine
 _COPY_COST = 4  # bytes, about
+_COMPILE_COST = 256  # bytes for which a device may compile a module
 _REFERENCE_COST = 0.4  # bytes for which a device may look at one; by what it costs and saves
 
 
@@ -58,6 +61,7 @@ class Job:
     old: FileNode | None = None
     tools: Tool = NO_TOOLS  # what the device has
     renames: Renames = NO_RENAMES  # references in the old one that follow their objects
+    module: Module | None = None  # if it is compiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class Delta:
     channel: Channel
     parts: tuple[Part, ...] = ()
     moving_work: int = 0  # of a device, to move references
+    moved_tries: int = 0
 
     @property
     def work(self) -> int:
@@ -84,7 +89,7 @@ class Delta:
         """What the device needs for it."""
         packs = [part.pack for part in self.parts]
         packs += [source.pack for part in self.parts for source in part.sources]
-        needed = Tool(0)
+        needed = Tool.TRIES if self.moved_tries else NO_TOOLS
         for pack in packs:
             needed |= members.NEEDED[pack] & (Tool.LZ4 if pack is Pack.LZ4 else ~Tool(0))
         return needed
@@ -93,6 +98,12 @@ class Delta:
     def moved_parts(self) -> int:
         """How many parts are made from old programs whose references are moved."""
         return sum(part.targets is not None for part in self.parts)
+
+    @property
+    def compiled(self) -> int:
+        """How often a module is compiled for it."""
+        sources = [source for part in self.parts for source in part.sources]
+        return sum(source.pack is Pack.MODULE for source in sources)
 
     @property
     def scratch_bytes(self) -> int:
@@ -138,10 +149,14 @@ def delta(job: Job) -> Delta:
         return plain
     old = job.old.read() if job.old and job.old.size_bytes <= _MAX_BYTES else b""
     found = list(_parts(members.cut(content, job.tools), old, job))
+    if job.module is not None and len(found) == 1:
+        found = [_compiled(job.module, content, found[0])]
     parts = tuple(each.part for each in found)
     if len(parts) == 1 and parts[0].pack is Pack.NONE and not parts[0].copies:
         return plain
-    return replace(plain, parts=parts, moving_work=sum(each.moving_work for each in found))
+    tries = sum(part.targets is not None for part in parts) if programs.is_trie(content) else 0
+    work = sum(each.moving_work for each in found)
+    return replace(plain, parts=parts, moving_work=work, moved_tries=tries)
 
 
 def _parts(stretches: Sequence[Member], old: bytes, job: Job) -> Iterator["_Weighed"]:
@@ -154,16 +169,34 @@ def _parts(stretches: Sequence[Member], old: bytes, job: Job) -> Iterator["_Weig
         alone = len(stretches) == 1
         inside = packed is not None and (alone or stretch.pack is not Pack.NONE)
         if inside and packed:
-            yield _best(stretch, packed)
+            yield _best(stretch, packed, job.tools)
         else:
-            yield _best(stretch, whole, follows=bool(job.renames))
+            yield _best(stretch, whole, job.tools, follows=bool(job.renames))
 
 
-def _best(stretch: Member, old: Member, *, follows: bool = False) -> "_Weighed":
+def _compiled(module: Module, content: bytes, otherwise: "_Weighed") -> "_Weighed":
+    """A file made from what a device compiles, if that is smaller than what else it is made of.
+
+    To compile costs a device time, and that counts as if it were bytes.
+    """
+    made = module.compiled()
+    if made is None:
+        return otherwise
+    size = module.file.size_bytes
+    found = _copied(members.whole(content), Member(Pack.MODULE, 0, size, made))
+    if found is None or found.size_bytes + _COMPILE_COST >= otherwise.size_bytes:
+        return otherwise
+    sources = tuple(replace(source, prefix=module.prefix) for source in found.part.sources)
+    return replace(found, part=replace(found.part, sources=sources))
+
+
+def _best(stretch: Member, old: Member, tools: Tool, *, follows: bool = False) -> "_Weighed":
     """The smallest: all of it sent, copies, or copies whose references are moved."""
     copied = _copied(stretch, old, follows=follows)
     if copied is None:
         return _Weighed(_sent(stretch), len(stretch.content))
+    if programs.is_trie(old.content) and Tool.TRIES not in tools:
+        return copied
     moved = _with_targets(copied.part, stretch, old)
     return moved if moved and moved.size_bytes < copied.size_bytes else copied
 
@@ -269,11 +302,17 @@ def content(name: bytes | None, job: Job, delta: Delta, origin: Location | None)
     yield Patched(name, delta.size_bytes, job.new.executable, len(delta.parts))
     at = 0
     for part in delta.parts:
-        sources = tuple(replace(source, location=origin) for source in part.sources)
+        sources = tuple(_placed(source, job, origin) for source in part.sources)
         yield replace(part, sources=sources)
         new = _new_content(job.new, part, at, delta)
         yield from _content(new, part, _old_content(job, part))
         at += part.size_bytes if part.pack is Pack.NONE else len(new)
+
+
+def _placed(source: Source, job: Job, origin: Location | None) -> Source:
+    if source.pack is Pack.MODULE and job.module:
+        return replace(source, location=job.module.location)
+    return replace(source, location=origin)
 
 
 def _new_content(file: FileNode, part: Part, at: int, delta: Delta) -> bytes:
@@ -290,6 +329,10 @@ def _new_content(file: FileNode, part: Part, at: int, delta: Delta) -> bytes:
 
 
 def _old_content(job: Job, part: Part) -> "_Content | _File":
+    if part.sources and part.sources[0].pack is Pack.MODULE:
+        made = job.module.compiled() if job.module else None
+        assert made is not None  # it was, when the part was found
+        return _Content(made)
     if job.old is None or not part.sources:
         return _Content(b"")
     if part.sources[0].pack is Pack.NONE:

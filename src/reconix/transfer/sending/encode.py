@@ -17,9 +17,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from reconix.store.images.nodes import EXECUTABLE, LINK, Metadata
+from reconix.transfer.codecs.modules import Interpreter
 from reconix.transfer.codecs.renames import NO_RENAMES, Renames
 from reconix.transfer.format.costs import LISTED_WORK, file_inodes, file_space
 from reconix.transfer.format.plan import (
+    COMPILED,
     Drop,
     End,
     Event,
@@ -34,6 +36,7 @@ from reconix.transfer.format.plan import (
     Same,
     Take,
 )
+from reconix.transfer.sending.compiling import Module, Modules
 from reconix.transfer.sending.following import Following
 from reconix.transfer.sending.match import Index
 from reconix.transfer.sending.trees import FileNode, FolderNode, LinkNode, Node, file_bytes
@@ -51,6 +54,7 @@ class Literal:
     origin: Location | None = None  # None with an old path: the entry that it replaces
     old: FileNode | None = None
     renames: Renames = NO_RENAMES  # those that the old file has use for
+    module: Module | None = None  # of which it is the compiled form
 
 
 Step = Event | Literal
@@ -73,6 +77,7 @@ def describe(
     source: int,
     index: Index,
     following: Following | None = None,
+    interpreter: Interpreter | None = None,
 ) -> Described:
     """Describe one object.
 
@@ -83,8 +88,10 @@ def describe(
         index: what the device has by then. The new object is not added, but the places of the
             files that are sent are.
         following: tells what follows.
+        interpreter: what compiles modules on the device.
     """
-    describer = _Describer(index, following or Following(NO_RENAMES))
+    modules = Modules(tree, source, interpreter)
+    describer = _Describer(index, following or Following(NO_RENAMES), modules)
     describer.node(None, tree, Location(source), like)
     return describer.result
 
@@ -97,6 +104,7 @@ def _own(like: Location | None, name: bytes) -> Location | None:
 class _Describer:
     index: Index
     following: Following
+    modules: Modules
     result: Described = field(default_factory=Described)
 
     def node(
@@ -136,12 +144,14 @@ class _Describer:
         self, name: bytes | None, node: FileNode, place: Location, replaced: Node | None
     ) -> Literal:
         origin, old = None, replaced
+        module = self.modules.of(place.path, node)
         if not (isinstance(replaced, FileNode) and replaced.size_bytes):
             origin = self.index.file_like(place.path, node) if node.size_bytes else None
             old = None if origin is None else self.index.node(origin)
         if not isinstance(old, FileNode):
-            return Literal(name, node, place.path, origin)
-        return Literal(name, node, place.path, origin, old, self.following.used_in(old))
+            return Literal(name, node, place.path, origin, module=module)
+        renames = self.following.used_in(old)
+        return Literal(name, node, place.path, origin, old, renames, module)
 
     def _folder(
         self, name: bytes | None, node: FolderNode, place: Location, like: Location | None
@@ -174,10 +184,13 @@ class _Describer:
     ) -> None:
         """The entries of a folder, by their difference to those of another."""
         run = _Run(self)
+        late = self._late(old, new)
         entries = old.entries if old is not None else ()
         for name, left, right in _side_by_side(entries, new.entries):
-            if right is None:
+            if right is None or (name == COMPILED and late and left is not None):
                 run.drop()
+            elif name == COMPILED and late:
+                continue
             elif left is not None and left.key == right.key:
                 run.keep(right)
             elif left is not None and self.following.leads(left, right):
@@ -187,7 +200,18 @@ class _Describer:
                 below = Location(place.source, (*place.path, name))
                 self._entry(name, left, right, below, _own(like, name))
         run.flush_kept()
+        if late:
+            below = Location(place.source, (*place.path, COMPILED))
+            self.node(COMPILED, late, below, _own(like, COMPILED))
         self._add(End())
+
+    def _late(self, old: FolderNode | None, new: FolderNode) -> FolderNode | None:
+        """The folder of compiled modules, if it is not what it was: it waits for their sources."""
+        found = new.get(COMPILED) if self.modules.interpreter else None
+        before = old.get(COMPILED) if old is not None else None
+        if not isinstance(found, FolderNode) or (before is not None and before.key == found.key):
+            return None
+        return found
 
     def _entry(
         self, name: bytes, old: Node | None, new: Node, place: Location, like: Location | None

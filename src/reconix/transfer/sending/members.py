@@ -15,6 +15,7 @@ _GZIP, _XZ = b"\x1f\x8b\x08", b"\xfd7zXZ\0"
 _BOOT_SECTOR, _BOOT_SECTOR_AT = b"HdrS", 0x202  # Linux: The x86 boot protocol
 
 NEEDED = {Pack.NONE: Tool(0), Pack.XZ: Tool(0), Pack.GZIP: Tool.GZIP, Pack.LZ4: Tool.LZ4}
+NEEDED[Pack.MODULE] = Tool.PYTHON
 """What a device must have to pack in this way."""
 
 

@@ -14,7 +14,7 @@ import functools
 import itertools
 import operator
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconix.base import progress
 from reconix.base.digests import Digest
@@ -25,13 +25,22 @@ from reconix.store import nar
 from reconix.store.closure import Closure, StoreObject
 from reconix.store.generation import BadGeneration, Generation, read_generation
 from reconix.store.paths import StorePath
+from reconix.transfer.codecs.modules import Interpreter
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
 from reconix.transfer.format.bases import View, print_views
 from reconix.transfer.format.costs import space_for
 from reconix.transfer.format.manifest_difference import renames
 from reconix.transfer.format.payload_head import Need, PayloadHead, print_payload_head
 from reconix.transfer.format.plan import Location, Printer
-from reconix.transfer.format.stream import MAX_BASES, Header, Write
+from reconix.transfer.format.stream import (
+    COMPILED_MODULES,
+    MAX_BASES,
+    MOVED_TRIES,
+    Header,
+    Write,
+)
+from reconix.transfer.sending.agents import features_of
+from reconix.transfer.sending.compiling import identity, interpreter_of
 from reconix.transfer.sending.deltas import Delta, Workers, tools_of
 from reconix.transfer.sending.encode import Described, Literal, Step, describe
 from reconix.transfer.sending.following import Following
@@ -106,6 +115,7 @@ def create(
     *,
     sequence: int = 0,
     signer: Signer | None = None,
+    derives: bool = True,
 ) -> Sent:
     """Make the stream that leads from any of some generations to another.
 
@@ -117,6 +127,7 @@ def create(
         write: takes the bytes.
         sequence: number of the target; a device takes none below that of what it has confirmed.
         signer: signs the stream; None leaves it unsigned.
+        derives: whether devices may compile modules, if their agents know how.
 
     Raises:
         TooManyBases: a stream cannot serve that many.
@@ -128,7 +139,7 @@ def create(
     if len(set(bases)) > MAX_BASES:
         raise TooManyBases(len(set(bases)))
     with Workers() as workers, progress.stage("compare generations"):
-        job = _read(store, bases, target)
+        job = replace(_read(store, bases, target), derives=derives)
         described = job.describe(workers)
     header = job.header(described.objects, sequence)
     counted = _Counted(write)
@@ -205,6 +216,7 @@ class _Described:
 
     views: tuple[View, ...]
     objects: list[_Object]
+    python: Digest | None  # that compiles modules
 
 
 @dataclass(slots=True)
@@ -223,6 +235,7 @@ class _Job:
     bases: tuple[DeviceGeneration, ...]
     target: DeviceGeneration
     closure: Closure  # of the target
+    derives: bool = True
 
     def describe(self, workers: Workers) -> _Described:
         """Every object that not all bases have."""
@@ -232,6 +245,8 @@ class _Job:
         ]
         found = overlap([base.manifest for base in self.bases], trees)
         known = _Known(found)
+        features = features_of(itertools.chain.from_iterable(trees))
+        interpreter = self._interpreter(features)
         described: list[_Object] = []
         objects = self.target.manifest.objects
         registered = {item.path: item for item in self.closure.objects}
@@ -243,12 +258,22 @@ class _Job:
             _expect_intact(self.store, registered[path])
             expect_held(path, tree)
             number = len(found.columns) + position
-            result = describe(tree, known.most_like(path, tree), number, known.index, following)
+            like = known.most_like(path, tree)
+            result = describe(tree, like, number, known.index, following, interpreter)
             known.index.add(number, tree)
             described.append(_Object(position, result))
         tools = [tools_of(each) for each in trees]
         all_have = functools.reduce(operator.and_, tools) if tools else NO_TOOLS
-        return _Described(found.views, _with_variants(described, Own(found), all_have, workers))
+        all_have |= Tool.TRIES if features & MOVED_TRIES else NO_TOOLS
+        made = _with_variants(described, Own(found), all_have, workers)
+        return _Described(found.views, made, identity(interpreter) if interpreter else None)
+
+    def _interpreter(self, features: int) -> Interpreter | None:
+        """What compiles modules on each device, if all of them can."""
+        if not self.derives or not features & COMPILED_MODULES:
+            return None
+        paths = {path for base in self.bases for path in base.manifest.objects}
+        return interpreter_of(map(self.store.path, sorted(paths)), self._generation().architecture)
 
     def beginning(self, described: _Described) -> bytes:
         """What comes before the objects."""
@@ -259,7 +284,9 @@ class _Job:
         manifests = [base.manifest for base in self.bases]
         several = print_views(views, manifests) if len(views) > 1 else b""
         view = views[0] if views else View.whole(None)
-        return several + print_payload_head(PayloadHead(self.target.manifest, needs, tools), view)
+        python = described.python if Tool.PYTHON in tools else None
+        head = PayloadHead(self.target.manifest, needs, tools, python=python)
+        return several + print_payload_head(head, view)
 
     def header(self, described: Sequence[_Object], sequence: int) -> Header:
         """What the receiver must know first."""
@@ -277,6 +304,8 @@ class _Job:
             sequence=sequence,
             slot_bytes=generation.slot.slot_size_bytes,
             moved_parts=sum(delta.moved_parts for item in described for delta in item.deltas),
+            compiled=sum(delta.compiled for item in described for delta in item.deltas),
+            moved_tries=sum(delta.moved_tries for item in described for delta in item.deltas),
         )
 
     def _generation(self) -> Generation:

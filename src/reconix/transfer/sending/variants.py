@@ -138,7 +138,7 @@ class Options:
 
 def _job(step: Literal, variant: Variant, tools: Tool) -> Job:
     renames = step.renames if variant.old is step.old else NO_RENAMES
-    return Job(step.file, variant.old, tools, renames)
+    return Job(step.file, variant.old, tools, renames, step.module)
 
 
 def _uses_old(delta: Delta) -> bool:

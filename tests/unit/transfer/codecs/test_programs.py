@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import Need
+from tests.unit.transfer import made_tries
 
 from reconix.base.process import run
 from reconix.transfer.codecs import programs
@@ -114,3 +115,25 @@ def test_s6_any_table_is_read_or_refused(rows: list[tuple[int, ...]], kind: int)
         assert end <= section.offset
         end = section.offset + section.size_bytes
         assert end <= len(content)
+
+
+RECORDS = {f"usb:v{n:04X}*": {"ID_VENDOR": f"Maker {n * n}"} for n in range(99)}
+
+
+def test_a_trie_has_nodes_and_texts() -> None:
+    content = made_tries.made(RECORDS)
+    found = parse(content)
+    assert found is not None and programs.is_trie(content)
+    nodes, texts = found.sections
+    assert (nodes.kind, texts.kind) == (Kind.ADDRESSES, Kind.NONE)
+    assert nodes.offset == nodes.address == made_tries.HEADER_BYTES
+    assert texts.offset == texts.address == nodes.offset + nodes.size_bytes
+    assert texts.offset + texts.size_bytes == len(content)
+
+
+@pytest.mark.parametrize("at", [16, 24, 64, 72])
+def test_a_trie_that_contradicts_itself_is_no_trie(at: int) -> None:
+    content = bytearray(made_tries.made(RECORDS))
+    content[at] ^= 1
+    assert parse(bytes(content)) is None
+    assert parse(bytes(content[:70])) is None

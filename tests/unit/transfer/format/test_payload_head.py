@@ -87,6 +87,14 @@ def test_what_the_base_has_may_be_sent_because_it_differs() -> None:
     assert parse_payload_head(packed(print_payload_head(head, view)), view) == head
 
 
+def test_a_python_that_is_needed_is_named() -> None:
+    view = View.whole(None)
+    head = replace(
+        head_of(manifest("12"), view), tools=Tool.PYTHON | Tool.GZIP, python=Digest.of(b"x")
+    )
+    assert parse_payload_head(packed(print_payload_head(head, view)), view) == head
+
+
 def test_a_change_of_one_object_costs_little() -> None:
     many = "123456789abcdfghijklmnpqrsvwxyz"
     base, target = manifest(many), manifest(many[:-1])
@@ -143,7 +151,7 @@ ALL = b"\1\0\2"
         (KEPT + b"\0\0\2" + (IMAGE + b"\1" + ALL) * 2, "stands twice"),
         (KEPT + b"\0\0\1" + IMAGE + b"\1\1\0\1", "do not have its objects"),
         (KEPT + b"\0\0\1" + IMAGE + b"\1\1\1\1", "in none of its images"),
-        (KEPT + b"\0\1\0\2\0\0\x08", "tools"),
+        (KEPT + b"\0\1\0\2\0\0\x10", "tools"),
     ],
 )
 def test_s6_a_head_that_cannot_be_is_refused(content: bytes, said: str) -> None:

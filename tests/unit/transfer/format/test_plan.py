@@ -9,6 +9,7 @@ from tests.unit.transfer.packed import packed, packed_by
 
 from reconix.store.images.metadata import MAX_MODE
 from reconix.store.images.nodes import MAX_ATTRIBUTES_BYTES, MAX_ID, MAX_MTIME, Metadata
+from reconix.transfer.codecs.modules import MAX_MADE_BYTES, MAX_SOURCE_BYTES
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.format.packing import Channel, Unpacker
 from reconix.transfer.format.plan import (
@@ -116,6 +117,15 @@ sources = st.builds(Source, st.none() | places) | st.builds(
     st.sampled_from([Pack.GZIP, Pack.XZ, Pack.LZ4]),
     *[st.integers(0, 1 << 20)] * 3,
 )
+modules = st.builds(
+    Source,
+    places,
+    st.just(Pack.MODULE),
+    st.just(0),
+    st.integers(0, MAX_SOURCE_BYTES),
+    st.integers(0, MAX_MADE_BYTES),
+    prefix=st.binary(max_size=9),
+)
 copies = st.lists(
     st.tuples(st.integers(0, 1 << 40), st.integers(0, 9), st.integers(1, 9)), max_size=4
 )
@@ -134,8 +144,8 @@ def patched(draw: st.DrawFn, name: bytes | None) -> list[Event]:
         listed, rest = draw(copies), draw(st.integers(0, 9))
         size = rest + sum(gap + length for _, gap, length in listed)
         channel = draw(st.sampled_from([Channel.TEXT, Channel.BINARY, Channel.CODE]))
-        chosen = tuple(draw(st.lists(sources, max_size=2)))
-        pack = draw(st.sampled_from(Pack))
+        chosen = tuple(draw(st.lists(sources | modules, max_size=2)))
+        pack = draw(st.sampled_from([pack for pack in Pack if pack is not Pack.MODULE]))
         targets = draw(st.none() | corrections)
         events.append(Part(pack, size, channel, chosen, Copies.of(listed), targets))
         if listed:
@@ -308,7 +318,7 @@ def test_s6_absurd_numbers_are_refused() -> None:
         (b"\x01" + varint(MAX_EXPANDED_BYTES + 1), "packed part"),
         (b"\x00\x05\x06", "no kind of content"),
         (b"\x00\x05\x00" + varint(MAX_SOURCES + 1), "sources"),
-        (b"\x00\x05\x00\x01\x0e", "no kind of source"),
+        (b"\x00\x05\x00\x01\x12", "no kind of source"),
         (b"\x00\x05\x00\x01\x06", "references follow in a packed source"),
         (b"\x00\x05\x00\x01\x04\x00\x00" + varint(MAX_EXPANDED_BYTES + 1), "a source of"),
         (b"\x00\x05\x00\x00" + varint(MAX_COPIES + 1), "copies"),

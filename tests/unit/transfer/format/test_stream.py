@@ -315,8 +315,8 @@ def test_s4_an_unknown_version_is_named() -> None:
 
 def test_s4_an_unknown_feature_is_named() -> None:
     content = bytearray(write(b""))
-    content[10] = 8
-    with pytest.raises(UnsupportedStream, match="features 0x8"):
+    content[10] = 128
+    with pytest.raises(UnsupportedStream, match="features 0x80"):
         read(bytes(content), 0)
 
 

@@ -1,0 +1,189 @@
+"""Compiled modules that devices make themselves: the sender of ``transfer/codecs/modules.py``.
+
+A device compiles with the Python that runs its agent, ``/usr/bin/python3`` of a system of its base.
+The sender runs that very program, as it lies in the build store, by the loader that lies beside it;
+for another processor, by QEMU's emulation of one program, where that is installed. So what comes
+out here comes out there. If the bases have several, or none that runs here, nothing is compiled.
+
+Tested by ``tests/unit/transfer/sending/test_compiling.py``.
+"""
+
+import functools
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base import process
+from reconix.base.digests import Digest
+from reconix.base.process import Word
+from reconix.transfer.codecs.modules import (
+    MAX_SOURCE_BYTES,
+    PROVED_MEMORY_BYTES,
+    CannotCompile,
+    Compiler,
+    Interpreter,
+)
+from reconix.transfer.format.plan import COMPILED, Location
+from reconix.transfer.sending.trees import FileNode, FolderNode, Node
+
+_PYTHON = "usr/bin/python3"
+_PROGRAM = re.compile(r"python3\.[0-9]{1,3}")
+_COMPILED_NAME = re.compile(rb"(?P<module>.+)\.cpython-[0-9]{1,4}\.pyc")
+_SYSTEM = "usr/lib/systemd/systemd"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """How programs for a processor lie in a Debian system, and who runs them elsewhere."""
+
+    loader: str
+    libraries: str
+    emulator: str
+
+
+_MACHINES = {
+    "amd64": Machine("lib64/ld-linux-x86-64.so.2", "x86_64-linux-gnu", "qemu-x86_64"),
+    "arm64": Machine("lib/ld-linux-aarch64.so.1", "aarch64-linux-gnu", "qemu-aarch64"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """The source of a compiled file.
+
+    Attributes:
+        file: the source.
+        location: where it is.
+        prefix: what stands before its path where it is run.
+        interpreter: what compiles it.
+    """
+
+    file: FileNode
+    location: Location
+    prefix: bytes
+    interpreter: Interpreter
+
+    def compiled(self) -> bytes | None:
+        """What a device makes of it, if that is to be had."""
+        name = self.prefix + b"/".join(self.location.path)
+        try:
+            return _compiler(self.interpreter).compiled(name, self.file.read())
+        except CannotCompile:
+            return None
+
+
+@functools.cache
+def _compiler(interpreter: Interpreter) -> Compiler:
+    return Compiler(interpreter, PROVED_MEMORY_BYTES)
+
+
+def interpreter_of(roots: Iterable[Path], architecture: str) -> Interpreter | None:
+    """The one Python that all agents run on.
+
+    Args:
+        roots: objects; those of systems have systemd.
+        architecture: of the devices.
+
+    Returns:
+        None if there are several, or none that runs here.
+    """
+    machine = _MACHINES.get(architecture)
+    found = {Digest.of_file(program): program for program in _programs(roots)}
+    if machine is None or len(found) != 1:
+        return None
+    (program,) = found.values()
+    return next(filter(_runs, _ways(program, machine)), None)
+
+
+def _programs(roots: Iterable[Path]) -> Iterator[Path]:
+    """The Python of each system: the link to the one that is used, and where that leads."""
+    for link in (root / _PYTHON for root in roots if (root / _SYSTEM).exists()):
+        name = link.readlink().name if link.is_symlink() else ""
+        program = link.with_name(name or link.name)
+        if _PROGRAM.fullmatch(name) and program.is_file() and not program.is_symlink():
+            yield program
+
+
+def _ways(program: Path, machine: Machine) -> Iterator[Interpreter]:
+    """As a program of this machine, and emulated."""
+    root = program.parents[2]
+    libraries = ":".join(str(root / each / machine.libraries) for each in ("usr/lib", "lib"))
+    words = (root / "usr" / machine.loader, "--library-path", libraries, program)
+    environment = (("PYTHONHOME", str(root / "usr")),)
+    emulators: list[tuple[Word, ...]] = [(), (machine.emulator,), (f"{machine.emulator}-static",)]
+    for emulator in emulators:
+        yield Interpreter(program, (*emulator, *words), environment)
+
+
+def _runs(interpreter: Interpreter) -> bool:
+    if isinstance(interpreter.words[0], str) and process.find(interpreter.words[0]) is None:
+        return False
+    try:
+        return bool(identity(interpreter))
+    except CannotCompile:
+        return False
+
+
+def identity(interpreter: Interpreter) -> Digest:
+    """What a device has to have."""
+    return _compiler(interpreter).identity()
+
+
+def source_path(path: tuple[bytes, ...]) -> tuple[bytes, ...] | None:
+    """Where the source of a compiled file is, by where that is."""
+    if len(path) < 2 or path[-2] != COMPILED:
+        return None
+    found = _COMPILED_NAME.fullmatch(path[-1])
+    return (*path[:-2], found["module"] + b".py") if found else None
+
+
+def find_node(tree: Node, path: tuple[bytes, ...]) -> Node | None:
+    """What is at a place of a tree."""
+    node: Node | None = tree
+    for name in path:
+        node = node.get(name) if isinstance(node, FolderNode) else None
+    return node
+
+
+@dataclass(frozen=True, slots=True)
+class Modules:
+    """Finds the sources of the compiled files of an object.
+
+    Attributes:
+        tree: the object.
+        number: of it, as a stream counts.
+        interpreter: what compiles them; None: nothing does.
+    """
+
+    tree: Node
+    number: int
+    interpreter: Interpreter | None = None
+
+    def of(self, path: tuple[bytes, ...], file: FileNode) -> Module | None:
+        """The source of a file, if it is a compiled module that a device can make."""
+        place = source_path(path)
+        if self.interpreter is None or place is None or file.size_bytes <= _LEAST_BYTES:
+            return None
+        source = find_node(self.tree, place)
+        if not isinstance(source, FileNode) or source.size_bytes > MAX_SOURCE_BYTES:
+            return None
+        prefix = prefix_in(file.read(), b"/".join(place))
+        return Module(source, Location(self.number, place), prefix, self.interpreter)
+
+
+_LEAST_BYTES = 64
+_SHORT_TEXT = frozenset(b"zZ\xfa\xda")  # of ``marshal``: what follows is a byte, then so many
+
+
+def prefix_in(compiled: bytes, path: bytes) -> bytes:
+    """What stands before the path of its source in a compiled file, which says where it is run.
+
+    A name is written as its kind, its size and its bytes; only those of up to 255 bytes are found.
+    """
+    end = compiled.find(path)
+    for begin in range(end - 1, max(end - 256, 1), -1):
+        size = end + len(path) - begin
+        if compiled[begin - 1] == size and compiled[begin - 2] in _SHORT_TEXT:
+            return compiled[begin:end]
+    return b"/"
