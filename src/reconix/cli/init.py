@@ -7,6 +7,10 @@ you uncomment a line. --template python-app is a program of one's own with the l
 needs, --template vendor-deb one that comes as a Debian package; both are built before the first
 lock, and the last lines of this command say how.
 
+All systems are minified: on the device is only what something there reaches, and `reconix why` says
+of each file how, or why it went. Take the last lines of `machine.toml` away, and systems have all
+that their packages bring.
+
 Two keys are created: `keys/operator` lets you log in, `keys/update` signs updates for the devices
 of this project. Both are secret and stay out of version control; `keys/operator.pub` and
 `keys/update.pub` go to the device. Edit the files, which explain themselves, then:
@@ -35,6 +39,13 @@ _BUILT_FIRST = {
     "vendor-deb": "mkdir dist && dpkg-deb --root-owner-group --build package dist",
 }
 """What makes the software of a template."""
+_MINIFY = """
+# On the device is only what something there reaches: `reconix why SYSTEM PATH` says of each file
+# how, or why it went, and which line would have it back. Without these lines all is there.
+[minify]
+enable = true
+"""
+"""The last lines of each machine; projects that are older have what they had."""
 TEMPLATES = tuple(sorted(folder.name for folder in _TEMPLATES.iterdir() if folder.is_dir()))
 
 
@@ -57,6 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
             f"{folder.absolute()} is not empty", hint="name a new folder: reconix init FOLDER"
         )
     shutil.copytree(_TEMPLATES / arguments.template, folder, dirs_exist_ok=True, ignore=_made)
+    for machine in folder.glob("hosts/*/machine.toml"):
+        machine.write_text(f"{machine.read_text()}{_MINIFY}")
     key = folder / "keys/operator"
     process.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", key)
     keep_out_of_git(folder)

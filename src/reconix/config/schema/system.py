@@ -544,7 +544,10 @@ class Minify:
     enable: Annotated[
         bool,
         Option(
-            "Whether to remove what nothing reaches.", "true", "when flash or bandwidth is scarce"
+            "Whether to remove what nothing reaches. `reconix init` switches it on; without it a "
+            "system has all that its packages bring.",
+            "true",
+            "when a device shall have what it uses, and not what Debian has",
         ),
     ] = False
     keep: Annotated[
