@@ -1,9 +1,11 @@
 """Programs that would not run on a device are found when they are built into a system."""
 
 import contextlib
+import os
 import platform
 import shutil
 import struct
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -259,3 +261,21 @@ def test_whatever_is_in_a_program_it_is_read_or_damaged(desk: Desk, tmp_path: Pa
             Elf.read(place)
 
     check()
+
+
+def test_a_file_of_a_store_is_read_once_and_others_each_time(tmp_path: Path) -> None:
+    stored, other = tmp_path / "stored", tmp_path / "other"
+    for file in (stored, other):
+        shutil.copyfile(sys.executable, file)
+    stored.chmod(0o444)
+    os.utime(stored, (1, 1))
+    (tmp_path / "name").hardlink_to(stored)
+    before = Elf.read(stored)
+    assert before is not None
+    for file in (stored, other):
+        file.chmod(0o644)
+        file.write_bytes(bytes(file.stat().st_size))
+    stored.chmod(0o444)
+    os.utime(stored, (1, 1))
+    assert Elf.read(tmp_path / "name") is before
+    assert Elf.read(other) is None
