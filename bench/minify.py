@@ -152,13 +152,14 @@ class Bench:
 
 
 def _unexplained(store: ChrootStore, parts: ToplevelParts) -> int:
-    """How many paths of the full root have no reason."""
+    """How many files and links of the full root have no reason."""
     origin = Origin.of(store, parts.root)
     assert origin is not None
     found, root = read_reasons(store.path(origin.reasons)), store.path(origin.root)
     known = {path for path, each in {**found.stays, **found.goes}.items() if each.how}
-    paths = (str(each.relative_to(root)) for each in root.rglob("*"))
-    return sum(path not in known for path in paths if path not in (losses.FILE, metadata.FILE))
+    leaves = (each for each in root.rglob("*") if each.is_symlink() or not each.is_dir())
+    paths = {str(each.relative_to(root)) for each in leaves} - {losses.FILE, metadata.FILE}
+    return len(paths - known)
 
 
 def _seconds(work: Callable[[], object]) -> float:
