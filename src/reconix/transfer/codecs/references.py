@@ -40,7 +40,7 @@ from dataclasses import dataclass
 from itertools import accumulate, compress, islice, repeat
 
 from reconix.transfer.codecs import a64, compiled
-from reconix.transfer.codecs.compiled import Steps
+from reconix.transfer.codecs.compiled import Library, Steps
 from reconix.transfer.codecs.programs import (
     Kind,
     Program,
@@ -318,6 +318,19 @@ class Finder:
         library = compiled.library()
         if library is None:
             return move(block, self.find(section, begin, block), shifts)
+        return self.compiled(library, section, begin, block, shifts)
+
+    def compiled(
+        self,
+        library: Library,
+        section: Section,
+        begin: int,
+        block: bytes,
+        shifts: Shifts,
+        *,
+        spelled: bool = False,
+    ) -> bytes:
+        """The same by a library; ``spelled``: see there."""
         match section.kind:
             case Kind.RELOCATIONS:
                 origins, spaces = self._origins(section), self._spaces_of(section)
@@ -327,7 +340,8 @@ class Finder:
                 count = max(bases, default=0) + 1
                 numbered = array("q", [bases.get(number, -1) for number in range(count)])
                 return library.symbols(block, numbered, shifts.steps)
-        return library.block(section, begin, block, (self._low, self._high), shifts.steps)
+        bounds = self._low, self._high
+        return library.block(section, begin, block, bounds, shifts.steps, spelled=spelled)
 
 
 def _still(program: Program, shifts: Shifts) -> frozenset[int]:

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from reconix.transfer.codecs import programs
+from reconix.transfer.codecs import compiled, programs
 from reconix.transfer.codecs.programs import SPACE, Program
 from reconix.transfer.codecs.references import Correction, Finder, Found, Shifts, blocks, stretches
 from reconix.transfer.format.plan import MAX_CORRECTIONS, MAX_SHIFT, Copies
@@ -39,14 +39,15 @@ class Targets:
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class Executable:
     """A program and its content."""
 
     program: Program
     content: bytes
 
     @classmethod
-    def parse(cls, content: bytes) -> "_File | None":
+    def parse(cls, content: bytes) -> "Executable | None":
+        """Take content, if it is a program."""
         found = programs.parse(_reader(content), len(content))
         return None if found is None else cls(found, content)
 
@@ -74,24 +75,39 @@ def find(old: bytes, new: bytes, copies: Copies) -> Targets | None:
     Returns:
         None if they are no programs, or nothing in them moved.
     """
-    before, after = _File.parse(old), _File.parse(new)
+    before, after = Executable.parse(old), Executable.parse(new)
     if before is None or after is None or not copies:
         return None
     shifts = Shifts(before.program, copies.moves())
     if not shifts:
         return None
-    better = covers.find(_spelled_out(before, shifts), _spelled_out(after, None))
+    better = covers.find(spell_out(before, shifts), spell_out(after, Shifts(after.program, ())))
     moves = list(Copies.of(better).moves())
     shifts = Shifts(before.program, moves)
     count = sum(len(found.positions) for _, found in before.references())
     return Targets(better, _corrections(before, after, moves, shifts), count)
 
 
-def _spelled_out(file: _File, shifts: Shifts | None) -> bytes:
+def spell_out(file: Executable, shifts: Shifts) -> bytes:
     """The content with the address of its target in each reference, after the shifts."""
+    library = compiled.library()
+    if library is None:
+        return spell_out_slowly(file, shifts)
+    content = bytearray(file.content)
+    finder = Finder(file.program, _reader(file.content))
+    for section, begin, size in blocks(file.program):
+        at = section.offset + begin
+        block = file.content[at : at + size]
+        spelled = finder.compiled(library, section, begin, block, shifts, spelled=True)
+        content[at : at + size] = spelled
+    return bytes(content)
+
+
+def spell_out_slowly(file: Executable, shifts: Shifts) -> bytes:
+    """The same, by Python alone."""
     content = bytearray(file.content)
     for at, found in file.references():
-        by = [0] * len(found.targets) if shifts is None else shifts.of(found.targets)
+        by = shifts.of(found.targets)
         width, mask = found.width, (1 << 8 * found.width) - 1
         rows = zip(found.positions, found.values, found.targets, by, strict=True)
         for position, value, target, distance in rows:
@@ -110,7 +126,7 @@ def _spelled_out(file: _File, shifts: Shifts | None) -> bytes:
 
 
 def _corrections(
-    old: _File, new: _File, moves: Sequence[tuple[int, int, int]], shifts: Shifts
+    old: Executable, new: Executable, moves: Sequence[tuple[int, int, int]], shifts: Shifts
 ) -> list[Correction]:
     right: list[int] = []
     wrong: dict[int, Counter[int]] = {}
@@ -125,7 +141,7 @@ def _corrections(
 
 
 def _errors(
-    old: _File, new: _File, moves: Sequence[tuple[int, int, int]], shifts: Shifts
+    old: Executable, new: Executable, moves: Sequence[tuple[int, int, int]], shifts: Shifts
 ) -> Iterator[tuple[int, int]]:
     """For each reference that is copied: its target, and by how much more that moved."""
     there = _by_position(new)
@@ -143,7 +159,7 @@ def _errors(
                 yield target, same.get(actual // SPACE, 0) + actual - target - guess
 
 
-def _by_position(file: _File) -> dict[int, int]:
+def _by_position(file: Executable) -> dict[int, int]:
     """The target of each reference of a program, by its offset."""
     targets: dict[int, int] = {}
     for at, found in file.references():

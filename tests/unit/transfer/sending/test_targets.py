@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from tests.conftest import Need
 
 from reconix.base.process import run
+from reconix.transfer.codecs import compiled
 from reconix.transfer.codecs.patch import subtract
-from reconix.transfer.codecs.references import Moved
+from reconix.transfer.codecs.references import Moved, Shifts
 from reconix.transfer.format.plan import Copies
 from reconix.transfer.sending import covers, targets
 
@@ -122,3 +123,17 @@ def test_what_is_no_program_or_did_not_move_has_no_targets(tmp_path: Path) -> No
     assert targets.find(old, b"text", same) is None
     assert targets.find(b"text", old, same) is None
     assert targets.find(old, old, Copies.of([])) is None
+
+
+@pytest.mark.parametrize("link", [("-e", "f0"), ()], ids=["program", "object"])
+def test_spelled_out_by_the_library_it_is_the_same(tmp_path: Path, link: tuple[str, ...]) -> None:
+    assert compiled.library() is not None
+    contents = [built(tmp_path, inserted, *link) for inserted in (0, 40)]
+    old, new = (targets.Executable.parse(content) for content in contents)
+    assert old is not None
+    assert new is not None
+    shifts = Shifts(old.program, Copies.of(covers.find(*contents)).moves())
+    for file, each in ((old, shifts), (new, Shifts(new.program, ()))):
+        spelled = targets.spell_out(file, each)
+        assert spelled == targets.spell_out_slowly(file, each)
+        assert (spelled != file.content) == (bool(link) or bool(each))
