@@ -119,6 +119,16 @@ ALL = (
         r"etc/hosts\.(?:allow|deny)",
     ),
     Fact(
+        r"usr/sbin/xtables-(?:nft|legacy)-multi",
+        "loads it by the name of a match or a target",
+        rf"{_LIBRARIES}/xtables/.*",
+    ),
+    Fact(
+        r"usr/bin/containerd|usr/s?bin/dockerd",
+        "starts it by its name",
+        r"usr/s?bin/(?:runc|containerd-shim.*|docker-init|docker-proxy)",
+    ),
+    Fact(
         r"usr/bin/perl(?:5\..*)?",
         "begins with it",
         rf"{_LIBRARIES}/perl-base/.*",

@@ -3,7 +3,8 @@
 A package stays when one of its files does. Then whatever it has below ``/etc`` stays, the empty
 folders that it expects, and what it hands to others: rules for udev, settings of the kernel,
 policies of the bus. A package that somebody asked for stays with the programs that it has; one
-without programs stays as a whole, for then it is asked for because of its data.
+without programs stays as a whole, for then it is asked for because of its data. Empty folders that
+scripts of packages made stay, whoever made them.
 
 Tested by ``tests/unit/build/minify/test_packages.py``.
 """
@@ -68,6 +69,13 @@ class PackageEdges:
                     yield Edge(path, f"is of {package} as it is, which expects the folder")
             elif _HANDED.fullmatch(path):
                 yield Edge(path, f"is of {package}, which this belongs to")
+
+    def made(self) -> Iterator[Edge]:
+        """The folders in which nothing is yet, and that no package lists: scripts made them."""
+        for path, node in sorted(self.files.nodes.items()):
+            is_empty = node.is_of_root and node.is_folder and not self.files.inside(path)
+            if is_empty and _EXPECTED.fullmatch(path) and not self._packages(path):
+                yield Edge(path, "was made when packages were installed, for what comes later")
 
     def asked(self, package: str, chosen: frozenset[str]) -> Iterator[Edge]:
         """What stays of a package that somebody asked for.

@@ -244,5 +244,6 @@ def _seeds(files: Files, edges: _Edges, wanted: Wanted) -> Iterator[Edge]:
         yield from edges.python.module(name, "", "is imported by the agent as")
     for name in wanted.libraries:
         yield from edges.elf.by_name(name, "is loaded by the agent")
+    yield from edges.packages.made()
     for package in sorted(set(wanted.packages)):
         yield from edges.packages.asked(package, frozenset(wanted.programs))

@@ -21,6 +21,11 @@ ROOT = {
     "usr/lib/systemd/user/default.target": "",
     "usr/lib/x86_64-linux-gnu/libc.so.6": "",
     "etc/nsswitch.conf": "",
+    "usr/sbin/xtables-nft-multi": "",
+    "usr/lib/x86_64-linux-gnu/xtables/libxt_standard.so": "",
+    "usr/bin/containerd": "",
+    "usr/bin/containerd-shim-runc-v2": "",
+    "usr/sbin/runc": "",
     "usr/bin/python3.13": "",
     "usr/lib/python3.13/encodings/utf_8.py": "",
     "usr/lib/python3.13/encodings/cp037.py": "",
@@ -38,6 +43,11 @@ ROOT = {
         ("usr/lib/x86_64-linux-gnu/libc.so.6", {"etc/nsswitch.conf"}),
         ("usr/bin/python3.13", {"usr/lib/python3.13/encodings/utf_8.py"}),
         ("etc/nsswitch.conf", set()),
+        (
+            "usr/sbin/xtables-nft-multi",
+            {"usr/lib/x86_64-linux-gnu/xtables/libxt_standard.so"},
+        ),
+        ("usr/bin/containerd", {"usr/bin/containerd-shim-runc-v2", "usr/sbin/runc"}),
     ],
 )
 def test_a_file_reaches_what_is_known_of_it(path: str, reached: set[str], tmp_path: Path) -> None:

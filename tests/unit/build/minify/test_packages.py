@@ -21,6 +21,8 @@ ROOT = {
     "usr/share/data/map": "",
     "var/lib/air": None,
     "usr/lib/empty": None,
+    "var/log/air": None,
+    "var/log/full/old": "",
     "usr/bin/python3": "",
     f"{INFO}/air.list": "".join(f"/{path}\n" for path in (*FILES, "var/lib/air", "usr/lib/empty")),
     f"{INFO}/other.list": "/usr/share/both/b\n",
@@ -49,6 +51,10 @@ def test_folders_and_files_of_nobody_bring_nothing(tmp_path: Path) -> None:
     found = edges(tmp_path)
     assert not list(found.of("usr/share"))
     assert not list(found.of("usr/bin/python3"))
+
+
+def test_empty_folders_that_scripts_of_packages_made_stay(tmp_path: Path) -> None:
+    assert [edge.target for edge in edges(tmp_path).made()] == ["var/log/air"]
 
 
 def test_who_asks_for_a_package_wants_its_programs_or_all_of_it(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ _MAX_LINE_BYTES = 256  # of the kernel, for #!
 _SHELL = re.compile(r"(?:ba|da|k|z)?sh")
 _SOURCED = re.compile(
     r"etc/(profile|bash\.bashrc|profile\.d/[^/]+\.sh)|root/\.(profile|bashrc)"
-    r"|nix/store/[^/]+-reconix-device/[^/.]+(\.sh)?"
+    r"|nix/store/[^/]+-reconix-device/[^/.]+(\.sh)?|etc/reconix/secrets/[^/]+"
 )
 """Scripts that other scripts and shells read, and that need not begin with ``#!``."""
 

@@ -45,6 +45,7 @@ def test_what_shells_read_when_somebody_logs_in_is_a_script(tmp_path: Path) -> N
     assert [edge.target for edge in edges.of("nix/store/x-reconix-device/leave", b"grep x")] == [
         "usr/bin/grep"
     ]
+    assert [edge.target for edge in edges.of("etc/reconix/secrets/x", b"ip a\n")] == ["usr/sbin/ip"]
 
 
 def test_a_reason_names_the_program(tmp_path: Path) -> None:
