@@ -13,6 +13,7 @@ from pathlib import Path
 from bench.updates.peers.peer import Peer, Wrong
 
 import reconix
+from reconix.base.architecture import Architecture
 from reconix.base.documents import JsonInput, print_json
 from reconix.base.process import run
 from reconix.build.agent import zipapp
@@ -22,7 +23,8 @@ from reconix.nix.install import install
 from reconix.store.generation import VERSION
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
-from reconix.store.tree import File, Symlink, folder
+from reconix.store.tree import File, Node, Symlink, folder
+from reconix.transfer.codecs import compiled
 from reconix.transfer.codecs.lz4 import LIBRARY
 from reconix.transfer.format.stream import AGENT
 from reconix.transfer.sending import send
@@ -96,7 +98,7 @@ class Reconix(Peer):
 
 
 def generation(store: ChrootStore, top: StorePath) -> StorePath:
-    """A generation whose only system is an object."""
+    """A generation whose only system is an object; of its agent there is what is compiled."""
     boot = store.add_files(folder({"x": File(b"")}), f"boot-{HOST}")
     images = system_images(DeviceTrees(store), top)
     document: JsonInput = {
@@ -110,7 +112,13 @@ def generation(store: ChrootStore, top: StorePath) -> StorePath:
         "boot": str(boot),
         "slot": {"image_sha256": "0" * 64, "image_size_bytes": 512, "slot_size_bytes": 512},
     }
-    files = folder({"generation.json": File(print_json(document)), "root": Symlink(str(top))})
+    library = compiled.file_name(Architecture(ARCHITECTURE).machine)
+    own: dict[str, Node] = {
+        "generation.json": File(print_json(document)),
+        "root": Symlink(str(top)),
+    }
+    agent = File((SOURCE / compiled.__name__.replace(".", "/")).with_name(library).read_bytes())
+    files = folder(own | {library: agent})
     return store.add_files(files, f"generation-{HOST}", [top, boot])
 
 

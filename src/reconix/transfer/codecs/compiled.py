@@ -109,9 +109,9 @@ class Library:
             spelled: what is relative becomes the address that it means, as a sender compares it
                 (``transfer/sending/targets.py``).
         """
-        kind = _KINDS.get(section.kind)
-        if kind is None:
+        if section.kind is Kind.NONE:
             return block
+        kind = _KINDS[section.kind]
         low, high = max(bounds[0], _LEAST), min(bounds[1], _MOST)
         out, given = _given(block)
         self._library.move_block(

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 
-from reconix.transfer.codecs import programs
+from reconix.transfer.codecs import compiled, programs
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.codecs.patch import subtract
 from reconix.transfer.codecs.references import Moved, uncounted
@@ -51,6 +51,7 @@ _LINKED_FOR_AMD64 = (b"\2\0\x3e\0", b"\3\0\x3e\0")  # kind and machine
 _COPY_COST = 4  # bytes, about
 _COMPILE_COST = 256  # bytes for which a device may compile a module
 _REFERENCE_COST = 0.4  # bytes for which a device may look at one; by what it costs and saves
+_COMPILED_COST = 0.02  # the same where a library looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,14 +198,15 @@ def _best(stretch: Member, old: Member, tools: Tool, *, follows: bool = False) -
         return _Weighed(_sent(stretch), len(stretch.content))
     if programs.is_trie(old.content) and Tool.TRIES not in tools:
         return copied
-    moved = _with_targets(copied.part, stretch, old)
+    cost = _COMPILED_COST if Tool.MOVES in tools else _REFERENCE_COST
+    moved = _with_targets(copied.part, stretch, old, cost)
     return moved if moved and moved.size_bytes < copied.size_bytes else copied
 
 
-def _with_targets(part: Part, stretch: Member, old: Member) -> "_Weighed | None":
+def _with_targets(part: Part, stretch: Member, old: Member, cost: float) -> "_Weighed | None":
     """The part made from an old program whose references are moved, if it is one.
 
-    To move references costs a device time, and that counts as if it were bytes.
+    To move references costs a device time, and that counts as if it were bytes: ``cost``, for each.
     """
     found = targets.find(old.content, stretch.content, part.copies)
     if found is None or len(found.copies) > MAX_COPIES:
@@ -214,7 +216,7 @@ def _with_targets(part: Part, stretch: Member, old: Member) -> "_Weighed | None"
         copies=Copies.of(found.copies),
         targets=Corrections.of(found.corrections),
     )
-    weight = int(_REFERENCE_COST * found.references)
+    weight = int(cost * found.references)
     looked: list[int] = []
     size = _estimate(stretch.content, moved, old.content, looked.append)
     return _Weighed(moved, weight + size, MOVED_WORK * sum(looked))
@@ -394,6 +396,9 @@ def _pieces(new: bytes, at: int, size: int) -> Iterator[Piece]:
         yield Piece(new[begin : min(begin + _CHUNK_BYTES, at + size)])
 
 
+_LIBRARIES = {compiled.file_name(machine).encode() for machine in compiled.MACHINES}
+
+
 def tools_of(trees: Iterable[Node]) -> Tool:
     """What a device has that has these objects."""
     found = Tool(0)
@@ -403,6 +408,8 @@ def tools_of(trees: Iterable[Node]) -> Tool:
                 found |= Tool.GZIP
             elif name == b"liblz4.so.1":
                 found |= Tool.LZ4
+            elif name in _LIBRARIES:
+                found |= Tool.MOVES
     return found
 
 

@@ -8,10 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.conftest import Need
-from tests.unit.transfer.sending.scanned import scanned_file
+from tests.unit.transfer.sending.scanned import scanned_file, scanned_folder
 from tests.unit.transfer.sending.test_targets import built
 
 from reconix.base.process import run
+from reconix.store.tree import File as Content
+from reconix.store.tree import folder
+from reconix.transfer.codecs import compiled
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
 from reconix.transfer.format.packing import Channel
@@ -190,3 +193,21 @@ def test_programs_have_a_channel_of_their_own(tmp_path: Path) -> None:
     for kind, channel in kinds.items():
         content = b"\x7fELF\2\1" + bytes(10) + kind + NOISE[:100]
         assert delta(job(tmp_path, content, None)).channel is channel
+
+
+def test_more_is_moved_where_a_library_does_it(tmp_path: Path) -> None:
+    old, new = (built(tmp_path, inserted) for inserted in (0, 21))
+    by_python, by_library = job(tmp_path, new, old), job(tmp_path, new, old, ALL | Tool.MOVES)
+    assert delta(by_python).moved_parts == 0
+    assert delta(by_library).moved_parts == 1
+    assert sent(events(tmp_path, by_library)) < sent(events(tmp_path, by_python))
+    assert Tool.MOVES not in delta(by_library).tools
+
+
+def test_a_device_has_the_library_if_its_agent_brought_it(tmp_path: Path) -> None:
+    library = compiled.file_name("aarch64")
+    found = (
+        deltas.tools_of([scanned_folder(folder({"gzip": Content(b"x"), **more}), tmp_path / name)])
+        for name, more in (("a", {}), ("b", {library: Content(b"x")}))
+    )
+    assert list(found) == [Tool.GZIP, Tool.GZIP | Tool.MOVES]
