@@ -1,6 +1,7 @@
 """A system with the Python that runs the tests, and modules with their compiled forms."""
 
 import encodings
+import os
 import py_compile
 import re
 import sys
@@ -28,8 +29,7 @@ def python() -> dict[str, File | Symlink]:
         "usr/lib/systemd/systemd": File(b"the system\n" * 9, executable=True),
     }
     for library in re.findall(r"(/\S+) \(0x", run("ldd", PROGRAM).decode()):
-        loader = Path(library).name.startswith("ld-linux")
-        place = "usr/lib64" if loader else "usr/lib/x86_64-linux-gnu"
+        place = f"usr/lib/{os.uname().machine}-linux-gnu"
         content = Path(library).read_bytes()
         found[f"{place}/{Path(library).name}"] = File(content, executable=True)
     home = Path(encodings.__file__).parent

@@ -90,10 +90,12 @@ def answer(name, source):
     give(number(len(code)) + code)
     posix._exit(0)
 
+LOADERS = ("SourceFileLoader", "SourcelessFileLoader")
+
 def files():
     for _, module in sorted(sys.modules.items()):
         spec = getattr(module, "__spec__", None)
-        if spec is not None and type(spec.loader).__name__ == "SourceFileLoader":
+        if spec is not None and type(spec.loader).__name__ in LOADERS:
             yield spec.cached if is_there(spec.cached) else spec.origin
 
 def is_there(path):

@@ -43,8 +43,8 @@ class Machine:
 
 
 _MACHINES = {
-    "amd64": Machine("lib64/ld-linux-x86-64.so.2", "x86_64-linux-gnu", "qemu-x86_64"),
-    "arm64": Machine("lib/ld-linux-aarch64.so.1", "aarch64-linux-gnu", "qemu-aarch64"),
+    "amd64": Machine("ld-linux-x86-64.so.2", "x86_64-linux-gnu", "qemu-x86_64"),
+    "arm64": Machine("ld-linux-aarch64.so.1", "aarch64-linux-gnu", "qemu-aarch64"),
 }
 
 
@@ -108,8 +108,8 @@ def _programs(roots: Iterable[Path]) -> Iterator[Path]:
 def _ways(program: Path, machine: Machine) -> Iterator[Interpreter]:
     """As a program of this machine, and emulated."""
     root = program.parents[2]
-    libraries = ":".join(str(root / each / machine.libraries) for each in ("usr/lib", "lib"))
-    words = (root / "usr" / machine.loader, "--library-path", libraries, program)
+    libraries = root / "usr/lib" / machine.libraries  # the link in lib64 may lead to this machine
+    words = (libraries / machine.loader, "--library-path", libraries, program)
     environment = (("PYTHONHOME", str(root / "usr")),)
     emulators: list[tuple[Word, ...]] = [(), (machine.emulator,), (f"{machine.emulator}-static",)]
     for emulator in emulators:
