@@ -11,6 +11,7 @@ python    the updated system → two settings changed, a point release of the br
           for Python, which brings all of its standard library
 kernel-arm64
           a kernel of trixie for Arm, its modules and its documentation → its security update
+node      a release of an application with its ``node_modules`` → a later one
 ========  ==========================================================================================
 
 The trees are made once and kept in the user's cache folder; remove it to make them from what the
@@ -21,7 +22,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from bench.updates import closure, layout, packages, roots, site
+from bench.updates import closure, layout, node, packages, roots, site
 from bench.updates.peers.peer import Closures, Pair
 
 from reconix.base.files import remove_tree
@@ -30,7 +31,7 @@ RELEASE = ("bookworm",)
 UPDATED = ("bookworm", "bookworm-security", "bookworm-updates")
 NEXT = ("trixie",)
 SECURED = ("trixie", "trixie-security")
-NAMES = ("security", "config", "upgrade", "nix", "oci", "layers", "python", "kernel-arm64")
+NAMES = ("security", "config", "upgrade", "nix", "oci", "layers", "python", "kernel-arm64", "node")
 _CLOSURES = "store"
 _COMPLETE = "complete"
 
@@ -127,6 +128,11 @@ def _kernel_arm64(folder: Path, _: _Roots) -> None:
         packages.unpack(suites, "linux-image-cloud-arm64", "arm64", folder / name)
 
 
+def _node(folder: Path, _: _Roots) -> None:
+    node.install(node.OLD, folder / "old")
+    node.install(node.NEW, folder / "new")
+
+
 _MAKE = {
     "security": _security,
     "config": _config,
@@ -136,4 +142,5 @@ _MAKE = {
     "layers": _layers,
     "python": _python,
     "kernel-arm64": _kernel_arm64,
+    "node": _node,
 }
