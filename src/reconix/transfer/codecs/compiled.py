@@ -25,7 +25,7 @@ from reconix.transfer.codecs.programs import Kind, Section
 MACHINES = ("aarch64", "x86_64")
 """As the kernel calls them: those for which there is a library."""
 
-_KINDS = {
+KINDS = {
     Kind.X86: 1,
     Kind.A64: 2,
     Kind.PLACES: 3,
@@ -33,6 +33,8 @@ _KINDS = {
     Kind.FRAMES: 5,
     Kind.ADDRESSES: 6,
 }
+"""As the library numbers them; relocations and symbols have functions of their own."""
+
 _LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 
 _NUMBER, _COUNT, _FLAG = ctypes.c_int64, ctypes.c_uint64, ctypes.c_int
@@ -111,7 +113,7 @@ class Library:
         """
         if section.kind is Kind.NONE:
             return block
-        kind = _KINDS[section.kind]
+        kind = KINDS[section.kind]
         low, high = max(bounds[0], _LEAST), min(bounds[1], _MOST)
         out, given = _given(block)
         self._library.move_block(

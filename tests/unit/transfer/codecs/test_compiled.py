@@ -7,9 +7,12 @@ from array import array
 from pathlib import Path
 
 import pytest
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.conftest import Need
+from tests.project_files import ROOT
 from tests.unit.transfer.codecs.test_references import corrections as in_any_order
 from tests.unit.transfer.codecs.test_references import moves
 from tools import build_moves
@@ -101,7 +104,7 @@ CALL = (Kind.X86, b"\xe8\x10\0\0\0" + bytes(40))
 
 
 @given(blocks, bases, st.integers(0, 1 << 40), moves, corrections)
-@settings(max_examples=400)
+@settings(max_examples=200)
 @example(CALL, 0x400000, 0, [(0, 0, 16), (16, 20, 40)], [])
 def test_it_gives_what_python_gives(
     block: tuple[Kind, bytes],
@@ -178,3 +181,38 @@ def test_sizes_are_those_of_what_is_given() -> None:
         compiled.Steps(array("q", [1]), array("q", [1]))
     with pytest.raises(AssertionError):
         compiled.Steps(array("I", []), array("q", [1]))
+
+
+@pytest.fixture(scope="module")
+def on_arm64(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A program that has the library for arm64 in it and calls it."""
+    need("qemu-aarch64-static", build_moves.COMPILERS["aarch64"])
+    program = tmp_path_factory.mktemp("arm64") / "call_moves"
+    library = build_moves.FOLDER / compiled.file_name("aarch64")
+    flags = ("-O1", "-nostdlib", "-static", "-ffreestanding", f'-DLIBRARY="{library}"')
+    run(build_moves.COMPILERS["aarch64"], *flags, "-o", program, ROOT / "tests/data/call_moves.c")
+    return program
+
+
+def move_block_at() -> int:
+    with (build_moves.FOLDER / compiled.file_name("aarch64")).open("rb") as file:
+        symbols = ELFFile(file).get_section_by_name(".dynsym")
+        assert isinstance(symbols, SymbolTableSection)
+        (found,) = symbols.get_symbol_by_name("move_block") or []
+        return int(found["st_value"])
+
+
+@pytest.mark.parametrize("spelled", [False, True])
+@pytest.mark.parametrize("kind", compiled.KINDS)
+def test_the_library_for_arm64_gives_the_same(on_arm64: Path, kind: Kind, spelled: bool) -> None:
+    library = compiled.library()
+    assert library is not None
+    content = b"".join(TOKENS[kind]) * 3
+    section = Section(b"", kind, 0, len(content), 0x400000)
+    starts, by = array("q", [0x400008, 0x400063, 0x400105]), array("q", [0, 5 << 12, 3 << 13, 64])
+    steps, bounds = compiled.Steps(starts, by), (0x400000, 0x400200)
+    expected = library.block(section, 0, content, bounds, steps, spelled=spelled)
+    numbers = (move_block_at(), compiled.KINDS[kind], spelled, len(content), 0x400000, 0, *bounds)
+    given = struct.pack("<9q", *numbers, len(starts)) + starts.tobytes() + by.tobytes() + content
+    assert run("qemu-aarch64-static", on_arm64, stdin=given) == expected
+    assert expected != content
