@@ -34,19 +34,6 @@ def test_a_new_project_is_a_good_configuration(
     assert host.systems["default"].users["root"].keys() == (key,)
 
 
-@pytest.mark.parametrize("template", TEMPLATES)
-def test_all_systems_of_a_new_project_are_minified(
-    template: str, tmp_path: Path, need: Need
-) -> None:
-    need("ssh-keygen")
-    assert main(["init", "--template", template, str(tmp_path / "new")]) == 0
-    build_software(tmp_path / "new")
-    hosts = load(tmp_path / "new").hosts.values()
-    systems = [system for host in hosts for system in host.systems.values()]
-    assert systems
-    assert all(system.minify.enable for system in systems)
-
-
 def test_in_a_new_project_there_are_three_lines_to_type_as_well(
     tmp_path: Path, need: Need, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,13 +81,19 @@ def build_software(project: Path) -> None:
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-def test_every_template_is_right_and_has_nothing_to_advise(
+def test_every_template_is_right_minified_and_has_nothing_to_advise(
     template: str, tmp_path: Path, need: Need
 ) -> None:
     need("ssh-keygen")
     assert main(["init", "--template", template, str(tmp_path / "new")]) == 0
     build_software(tmp_path / "new")
-    assert not load_with_places(tmp_path / "new").warnings
+    loaded = load_with_places(tmp_path / "new")
+    assert not loaded.warnings
+    systems = [
+        each for host in loaded.configuration.hosts.values() for each in host.systems.values()
+    ]
+    assert systems
+    assert all(system.minify.enable for system in systems)
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
