@@ -11,6 +11,7 @@ from tests.device_model import HOST, MIB, SLOT_BYTES, Machine
 from tests.live_containers import made
 
 from reconix.base.documents import JsonInput
+from reconix.base.firmware import FirmwareKind
 from reconix.image.disk import Layout, make_disk
 from reconix.image.layout import Sizes, plan
 from reconix.nix.chroot import ChrootStore
@@ -79,6 +80,7 @@ def small_device(
     two: bytes = b"2",
     extra: Mapping[str, Node] | None = None,
     only: Collection[str] | None = None,
+    firmware: FirmwareKind = FirmwareKind.UEFI,
 ) -> Iterator[SmallDevice]:
     """Make it; ``one`` and ``two`` stand in place of the boot loaders.
 
@@ -93,7 +95,7 @@ def small_device(
         maker.generation("one", program=one, extra=None if only is None else files)
         loader = two if only is None else one
         maker.generation("two", program=loader, extra=files, only=only)
-        yield _flashed(maker, folder)
+        yield _flashed(maker, folder, firmware)
 
 
 @contextmanager
@@ -138,11 +140,13 @@ def _maker(folder: Path) -> Iterator[Machine]:
         yield Machine(folder / "none", store, tables)
 
 
-def _flashed(maker: Machine, folder: Path) -> SmallDevice:
+def _flashed(
+    maker: Machine, folder: Path, firmware: FirmwareKind = FirmwareKind.UEFI
+) -> SmallDevice:
     """A disk with the generation ``one``, and the stream to ``two``."""
     store, old, new = maker.store, maker.generations["one"], maker.generations["two"]
     image, stream = folder / "image", folder / "stream"
-    make_disk(store, old, Layout(SIZES), image)
+    make_disk(store, old, Layout(replace(SIZES, firmware=firmware)), image)
     stream.write_bytes(maker.stream("one", "two").getvalue())
     both = known(store, old), known(store, new)
     update = Update(both[0].generation, both[1].generation, stream)

@@ -7,6 +7,8 @@ A state is good when all of this holds:
 * so does the slot of a trial, if one may be armed in the firmware or the disk remembers one, and
   then what leads back from it; and the slot to which the backup of the table leads, in case the
   primary one is damaged next; that never leads back to the old generation when the new one boots;
+* on a disk for U-Boot: a slot is asked for together with a system of it, and only if that was asked
+  for and not obeyed before the cut;
 * the file system recovers, and nothing is left to repair in it;
 * the disk says that it has the layout that we know;
 * every image of these generations is there, those of the default system among them; so are those of
@@ -36,7 +38,7 @@ from reconix.base.errors import ReconixError
 from reconix.boot.tables import Slot
 from reconix.boot.transitions import Booted, WrongSlot, advance
 from reconix.boot.trial import BadState, Phase, State, parse_state
-from reconix.prove import uefi
+from reconix.prove import u_boot, uefi
 from reconix.prove.blocks import Disk, Memo, Patched, View, read
 from reconix.prove.contents import Contents, Stored, missing, shelves
 from reconix.prove.ext4 import BadFileSystem, Geometry
@@ -212,7 +214,7 @@ class Oracle:
             self._check_memory(scene, quiet)
             self._check_ran(quiet, ran)
             self._check_generation(scene, selection.spare or quiet.boots)
-            trials = [guid for guid in next_boots if guid is not None] + list(quiet.trials)
+            trials = [*self._asked(selection, next_boots), *quiet.trials]
             for guid in trials:
                 self._check_trial(scene, guid, quiet.slot)
         except (Bad, BadFileSystem, BadManifest) as error:
@@ -228,6 +230,22 @@ class Oracle:
         boots = self._generation_in(table[0])
         spare = self._generation_in(self._checked(tables.backup)[0]) if tables.backup else None
         return _Selection(table, boots, spare)
+
+    def _asked(self, selection: _Selection, next_boots: Iterable[bytes | None]) -> list[bytes]:
+        """The partitions of trials that the firmware may have been told to boot."""
+        control = u_boot.control_of(selection.table)
+        if control is None:
+            return [guid for guid in next_boots if guid is not None]
+        wanted = u_boot.wanted(lambda at, size: read(self._disk, at, size), control)
+        if wanted is None or not wanted.slot:
+            return []
+        found = [each for each in selection.table if each.name == wanted.slot]
+        if not found or found[0].guid not in next_boots:
+            raise Bad(f"{wanted.slot} is asked for, and was obeyed already or never meant")
+        generation = self._known[self._generation_in(found[0])].generation
+        if wanted.system not in [system.name for system in generation.systems]:
+            raise Bad(f"{wanted.slot} is asked for without a system of it")
+        return [found[0].guid]
 
     def _without_trial(self, selection: _Selection, facts: Facts) -> _Quiet:
         """What boots when no trial is under way, be it one that the disk remembers."""
@@ -245,6 +263,9 @@ class Oracle:
         def content(at: int, size: int) -> bytes:
             return sectors[at] if at in sectors else read(self._disk, at, size)
 
+        found = uefi.tables(content, self._disk.size_bytes, u_boot.is_bootable)
+        if found.used and u_boot.control_of(found.used):
+            return found
         return uefi.tables(content, self._disk.size_bytes)
 
     def _checked(self, table: tuple[Found, ...] | None) -> tuple[Found, ...]:

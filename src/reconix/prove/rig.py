@@ -13,20 +13,26 @@ Tested by ``tests/crash/test_prover.py``.
 import struct
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from reconix.base.clock import Clock
 from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree, sync_folder
+from reconix.boot.control import NOTHING, PARTITION, read_request
+from reconix.boot.disk import Disk
 from reconix.boot.gpt import SECTOR, Guid, Partition
 from reconix.boot.loaders.loader import IMAGES
 from reconix.boot.loaders.systemd_boot import Program, system_of_entry
+from reconix.boot.loaders.u_boot import BOOTED
 from reconix.boot.oneshots.disk import BEGUN, SECTORS
 from reconix.boot.oneshots.foreign_settings import Setting, Slots
 from reconix.boot.oneshots.load_option import parse_load_option, parse_text, print_text
+from reconix.boot.oneshots.oneshot import Firmware
+from reconix.boot.oneshots.u_boot import UBoot
 from reconix.boot.oneshots.uefi import Uefi
 from reconix.boot.oneshots.variables import GLOBAL, LOADER, Variables
-from reconix.boot.tables import Selection, Slot, read_selection
+from reconix.boot.tables import BootMark, Selection, Slot, read_selection
 from reconix.device.device import Device
 from reconix.device.hardware.disk import PartitionView, holds, open_disk
 from reconix.device.paths import Paths
@@ -55,7 +61,7 @@ class DoesNotBoot(ReconixError):
 class WatchedFirmware:
     """A firmware that tells when the slot of the next boot changes."""
 
-    inner: Uefi
+    inner: Firmware
     changed: Callable[[Guid | None], None]
 
     def booted_partition(self) -> Guid | None:
@@ -63,7 +69,9 @@ class WatchedFirmware:
         return self.inner.booted_partition()
 
     def arm(self, selection: Selection, slot: Slot, system: str) -> None:
-        """See ``OneShots``."""
+        """See ``OneShots``; what is on the disk may be there before it is done."""
+        if isinstance(self.inner, UBoot):
+            self.changed(selection.tables.slot(slot).guid)
         self.inner.arm(selection, slot, system)
         self.changed(selection.tables.slot(slot).guid)
 
@@ -98,12 +106,12 @@ class WatchedFirmware:
 
     def foreign_settings(self, slots: Slots, *, asked: Collection[str]) -> tuple[Setting, ...]:
         """See ``OneShots``."""
-        return self.inner.foreign_settings(slots, asked=asked)
+        return tuple(self.inner.foreign_settings(slots, asked=asked))
 
     def remove(self, setting: Setting) -> None:
         """See ``OneShots``."""
         self.inner.remove(setting)
-        if setting.name == "BootNext":
+        if setting.name in ("BootNext", PARTITION):
             self.changed(None)
 
 
@@ -242,7 +250,13 @@ class Rig:
         return Variables(self.paths.efivars)
 
     @property
-    def _firmware(self) -> Uefi:
+    def _is_u_boot(self) -> bool:
+        return self._selection().tables.mark is BootMark.U_BOOT
+
+    @property
+    def _firmware(self) -> Firmware:
+        if self._is_u_boot:
+            return UBoot(partial(open_disk, self.paths), self.paths.proc / "cmdline")
         return Uefi(self._variables, self.program)
 
     def _changed(self, guid: Guid | None) -> None:
@@ -277,9 +291,12 @@ class Rig:
 
     def _play_firmware(self) -> InstalledSystem:
         selection = self._selection()
-        partition = self._take_next(selection)
+        asked = (
+            self._take_request(selection) if self._is_u_boot else self._take_variables(selection)
+        )
+        partition, name = asked
         generation = self._generation_in(partition)
-        system = self._take_system(generation)
+        system = name if name in [each.name for each in generation.systems] else generation.default
         self.boots += 1
         remove_tree(self.paths.run)
         self.paths.run.mkdir()
@@ -288,11 +305,35 @@ class Rig:
         guid = str(partition.guid).lower()
         self._variables.set("LoaderDevicePartUUID", LOADER, print_text(guid))
         (self.paths.proc / "cmdline").write_text(
-            f"init={started.toplevel}/init {IMAGES}{images} gpt panic=10\n"
+            f"init={started.toplevel}/init {IMAGES}{images} gpt panic=10 {BOOTED}{guid}\n"
         )
         (self.paths.run / "images").write_text(f"{images}\n")
         self.paths.boot_id.write_text(f"boot-{self.boots}\n")
         return started
+
+    def _take_variables(self, selection: Selection) -> tuple[Partition, str | None]:
+        """The slot and the system that UEFI and systemd-boot start, forgotten first."""
+        partition = self._take_next(selection)
+        entry = self._variables.get("LoaderEntryOneShot", LOADER)
+        self._variables.remove("LoaderEntryOneShot", LOADER)
+        return partition, system_of_entry(parse_text(entry)) if entry else None
+
+    def _take_request(self, selection: Selection) -> tuple[Partition, str | None]:
+        """The slot and the system that the script of U-Boot starts, forgotten first."""
+        control = selection.tables.named(PARTITION)
+        with open_disk(self.paths) as disk:
+            request = read_request(disk, control)
+            if request is not None:
+                disk.write(control.first * SECTOR, NOTHING)
+                self._forget(disk)
+        self._changed(None)
+        if request is None:
+            return selection.tables.slot(selection.slot), None
+        return selection.tables.slot(request.slot or selection.slot), request.system
+
+    def _forget(self, disk: Disk) -> None:
+        """What the script has written is kept before it is obeyed: U-Boot's disks write through."""
+        disk.flush()
 
     def _take_next(self, selection: Selection) -> Partition:
         """The slot that boots; the one-shot is forgotten first."""
@@ -316,10 +357,3 @@ class Rig:
                 if holds(PartitionView(disk, partition), generation.slot):
                     return generation
         raise DoesNotBoot(f"{partition.name} boots and holds no installed generation")
-
-    def _take_system(self, generation: Generation) -> str:
-        entry = self._variables.get("LoaderEntryOneShot", LOADER)
-        self._variables.remove("LoaderEntryOneShot", LOADER)
-        asked = system_of_entry(parse_text(entry)) if entry else None
-        names = [system.name for system in generation.systems]
-        return asked if asked in names else generation.default

@@ -44,22 +44,35 @@ class Tables:
         return self.primary or self.backup
 
 
-def tables(read: Read, disk_bytes: int) -> Tables:
-    """Read both copies from a disk."""
+def is_efi_system(entry: bytes) -> bool:
+    """Whether a UEFI firmware would boot the partition of an entry."""
+    return entry[:16] == _ESP
+
+
+def tables(read: Read, disk_bytes: int, boots: Callable[[bytes], bool] = is_efi_system) -> Tables:
+    """Read both copies from a disk.
+
+    Args:
+        read: gives its bytes.
+        disk_bytes: how large it is.
+        boots: whether the firmware would boot the partition of an entry, 128 bytes.
+    """
     return Tables(
-        _partitions(_valid_array(read, 1, disk_bytes)),
-        _partitions(_valid_array(read, disk_bytes // SECTOR - 1, disk_bytes)),
+        _partitions(_valid_array(read, 1, disk_bytes), boots),
+        _partitions(_valid_array(read, disk_bytes // SECTOR - 1, disk_bytes), boots),
     )
 
 
-def _partitions(array: list[tuple[bool, Found]] | None) -> tuple[Found, ...] | None:
+def _partitions(
+    array: list[bytes] | None, boots: Callable[[bytes], bool]
+) -> tuple[Found, ...] | None:
     if array is None:
         return None
-    ordered = sorted(array, key=lambda each: not each[0])  # stable: the first that can boot
-    return tuple(found for _, found in ordered)
+    ordered = sorted(array, key=lambda each: not boots(each))  # stable: the first that can boot
+    return tuple(map(_partition, ordered))
 
 
-def _valid_array(read: Read, lba: int, disk_bytes: int) -> list[tuple[bool, Found]] | None:
+def _valid_array(read: Read, lba: int, disk_bytes: int) -> list[bytes] | None:
     block = read(lba * SECTOR, SECTOR)
     signature, _, size, crc, _, own = struct.unpack_from("<8sIIIIQ", block)
     at, count, entry, array_crc = struct.unpack_from("<QIII", block, 72)
@@ -74,11 +87,10 @@ def _valid_array(read: Read, lba: int, disk_bytes: int) -> list[tuple[bool, Foun
     if zlib.crc32(array) != array_crc:
         return None
     pieces = (array[begin : begin + entry] for begin in range(0, count * entry, entry))
-    return [_partition(piece) for piece in pieces if any(piece[:16])]
+    return [piece for piece in pieces if any(piece[:16])]
 
 
-def _partition(entry: bytes) -> tuple[bool, Found]:
+def _partition(entry: bytes) -> Found:
     first, last = struct.unpack_from("<QQ", entry, 32)
     name = entry[56:128].decode("utf-16-le", "replace").partition("\0")[0]
-    found = Found(name, entry[16:32], first * SECTOR, (last - first + 1) * SECTOR)
-    return entry[:16] == _ESP, found
+    return Found(name, entry[16:32], first * SECTOR, (last - first + 1) * SECTOR)
