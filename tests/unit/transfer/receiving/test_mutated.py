@@ -7,6 +7,7 @@ import os
 import random
 import re
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ import pytest
 from tests.trusting import trusting
 from tests.unit.transfer.conftest import Pair
 from tests.unit.transfer.made_programs import program
+from tests.unit.transfer.made_tries import made
 from tests.unit.transfer.receiving.mutation import Mutation, Taken
 
 from reconix.base.errors import ReconixError
@@ -25,6 +27,7 @@ from reconix.store.tree import File, Node, Symlink, folder
 from reconix.transfer.codecs import packs
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.format.costs import WORK_PER_BYTE
+from reconix.transfer.format.stream import AGENT, AGENT_FEATURES, print_features
 from reconix.transfer.receiving.receive import receive
 
 if TYPE_CHECKING:
@@ -54,6 +57,19 @@ def kernel(content: bytes) -> File:
     return File(start + packed(Pack.LZ4, content) + len(content).to_bytes(4, "little"))
 
 
+def agent() -> File:
+    """What tells that all features are known."""
+    application = io.BytesIO()
+    with zipfile.ZipFile(application, "w") as archive:
+        archive.writestr(AGENT_FEATURES, print_features())
+    return File(application.getvalue())
+
+
+def trie(count: int) -> File:
+    """A database of hardware."""
+    return File(made({f"usb:v{n * 7919:06X}*": {"ID_VENDOR": f"{n * n}"} for n in range(count)}))
+
+
 @pytest.fixture
 def rich(workshop: "Workshop") -> Pair:
     """Two generations between which every kind of step and part is of use."""
@@ -61,6 +77,8 @@ def rich(workshop: "Workshop") -> Pair:
     text = b"".join(b"line %d\n" % number for number in range(3000))
     old: dict[str, Node] = {
         "bin/gzip": File(b"", executable=True),
+        f"etc/{AGENT}": agent(),
+        "hwdb.bin": trie(400),
         "lib/liblz4.so.1": File(b""),
         "packed.gz": File(gzip.compress(text, 9, mtime=0)),
         "packed.xz": File(packed(Pack.XZ, text)),
@@ -77,6 +95,7 @@ def rich(workshop: "Workshop") -> Pair:
         **old,
         "packed.gz": File(gzip.compress(more, 9, mtime=0)),
         "packed.xz": File(packed(Pack.XZ, more)),
+        "hwdb.bin": trie(404),
         "kernel": kernel(more + noise.randbytes(3000)),
         "program": File(calls[:9000] + b"\x90" * 20 + calls[9000:-20]),
         "fresh/c": File(b"c" * 5000),
