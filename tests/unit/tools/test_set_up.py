@@ -50,8 +50,8 @@ class Machine:
     def set_up(self, *purposes: str) -> list[str]:
         """Run the script; gives what it says."""
         there = {"PATH": f"{self.programs}:{os.environ['PATH']}", "DPKG_ADMINDIR": str(self.dpkg)}
-        words = ("sh", self.tools / "install-packages", *purposes)
-        return run(*words, environment=there).decode().splitlines()
+        script = self.tools / "install-packages"
+        return run("sh", script, *purposes, environment=there).decode().splitlines()
 
 
 @pytest.fixture
