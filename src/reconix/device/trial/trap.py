@@ -35,7 +35,8 @@ from reconix.device.state.missed import MAX_MISSED, Missed, MissedPaths
 from reconix.store.paths import StorePath
 
 _READ_BYTES = 1 << 16
-_WAIT_SECONDS = 0.5
+_WAIT_SECONDS = 0.1
+"""The kernel wakes who waits only when half of the buffer is full; by then many have ended."""
 
 
 @dataclass(slots=True)
