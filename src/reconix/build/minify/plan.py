@@ -39,6 +39,7 @@ _UNITS = re.compile(r"etc/systemd/(?:system|user|system-generators)/.*")
 _OF_CONTAINERS = re.compile(rf"nix/store/[^/]+-reconix-device/{CONTAINER_SCRIPT}")
 KEPT = "is named in minify.keep"
 """How a path is reached that the configuration names, whatever else reaches it."""
+_KEPT_WITH_PACKAGE = "is of a package that is named in minify.keep"
 _ALWAYS = {
     "usr/bin/reconix-device": "is the command of the agent",
     "usr/lib/modules": "is where the modules of the kernel appear",
@@ -165,12 +166,15 @@ def make_plan(files: Files, owners: Owners, wanted: Wanted) -> Reasons:
         wanted: what the configuration says.
     """
     edges = _Edges(files, owners, wanted.parameters, frozenset(_features(wanted.keep)))
-    kept = set(_kept(files, edges, wanted))
-    spared = kept | set(_led_to(files))
+    kept = dict(sorted(_kept(files, edges, wanted), key=lambda each: each[1] == KEPT))
+    spared = {*kept, *_led_to(files)}
     drivers = None if wanted.drivers is None else frozenset(wanted.drivers)
     facts = rules.Facts(frozenset(wanted.packages), files, drivers)
     never = rules.never(facts, spared)
-    seeds = [*(Edge(path, KEPT) for path in sorted(kept)), *_seeds(files, edges, wanted)]
+    seeds = [
+        *(Edge(path, how) for path, how in sorted(kept.items())),
+        *_seeds(files, edges, wanted),
+    ]
     stays = graph.reach(files, seeds, edges.of, never)
     stays = graph.with_folders(files, stays)
     suggested = edges.elf.suggested | edges.python.suggested
@@ -217,16 +221,18 @@ def _unreached(
     return Because("", "nothing in it stays" if is_folder else "nothing reaches it")
 
 
-def _kept(files: Files, edges: _Edges, wanted: Wanted) -> Iterator[str]:
-    """The paths that ``minify.keep`` names, with all that is in folders."""
+def _kept(files: Files, edges: _Edges, wanted: Wanted) -> Iterator[tuple[str, str]]:
+    """The paths that ``minify.keep`` names, with all that is in folders, and how it does."""
     for each in wanted.keep:
         kind, colon, name = each.partition(":")
         if colon and kind == "package":
-            yield from edges.packages.all_of(name)
+            yield from ((path, _KEPT_WITH_PACKAGE) for path in edges.packages.all_of(name))
         elif not colon:
             place = files.find(each)
             if place is not None:
-                yield from files.below(place) if files.nodes[place].is_folder else (place,)
+                is_folder = files.nodes[place].is_folder
+                paths = files.below(place) if is_folder else (place,)
+                yield from ((path, KEPT) for path in paths)
 
 
 def _seeds(files: Files, edges: _Edges, wanted: Wanted) -> Iterator[Edge]:

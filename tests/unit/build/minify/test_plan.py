@@ -99,7 +99,14 @@ def test_the_same_root_gives_the_same_reasons(tmp_path: Path) -> None:
         (Wanted(packages=("data",)), "usr/share/data/map", "is of data, which was asked for"),
         (Wanted(keep=("/usr/bin/idle",)), "usr/bin/idle", "is named in minify.keep"),
         (Wanted(keep=("/usr/share/doc",)), "usr/share/doc/air/README", "is named in minify.keep"),
-        (Wanted(keep=("package:idle",)), "usr/bin/idle", "is named in minify.keep"),
+        (
+            *(Wanted(keep=("package:idle",)), "usr/bin/idle"),
+            "is of a package that is named in minify.keep",
+        ),
+        (
+            *(Wanted(keep=("/usr/bin/idle", "package:idle")), "usr/bin/idle"),
+            "is named in minify.keep",
+        ),
         (Wanted(commands=(("idle", "x"),)), "usr/bin/idle", "is started by x"),
         (Wanted(modules=("json",)), f"{PYTHON}/json.py", "is imported by the agent as json"),
     ],
