@@ -131,11 +131,15 @@ class Interpreter:
         program: its file.
         words: the program, and what starts it.
         environment: what it needs besides.
+        memory_bytes: what compiling a module may take.
+        most_bytes: of a source.
     """
 
     program: Path
     words: tuple[Word, ...]
     environment: tuple[tuple[str, str], ...] = ()
+    memory_bytes: int = MEMORY_BYTES
+    most_bytes: int = MAX_SOURCE_BYTES
 
 
 @functools.cache
@@ -150,12 +154,10 @@ class Compiler:
 
     Args:
         interpreter: what compiles.
-        memory_bytes: what it may take.
     """
 
-    def __init__(self, interpreter: Interpreter, memory_bytes: int = MEMORY_BYTES) -> None:
+    def __init__(self, interpreter: Interpreter) -> None:
         self._interpreter = interpreter
-        self._memory_bytes = memory_bytes
         self._python: Answering | None = None
         self._magic = b""
         self._identity = Digest.of(b"")
@@ -180,7 +182,7 @@ class Compiler:
         Raises:
             CannotCompile: it is no module, or takes too much.
         """
-        if len(source) > MAX_SOURCE_BYTES:
+        if len(source) > self._interpreter.most_bytes:
             raise CannotCompile(f"{os.fsdecode(name)} has {len(source)} bytes")
         with self._working():
             code = self._code(name, source)
@@ -210,7 +212,7 @@ class Compiler:
         words = (*self._interpreter.words, *_OPTIONS, "-c", _SERVER)
         environment = {**dict(self._interpreter.environment), **_ENVIRONMENT}
         python = self._python = Answering(*words, environment=environment)
-        _limit(python.process_id, _DATA, self._memory_bytes)
+        _limit(python.process_id, _DATA, self._interpreter.memory_bytes)
         _limit(python.process_id, _CPU, _SECONDS)
         self._magic = python.hear(_MAGIC_BYTES)
         loaded = python.hear(int.from_bytes(python.hear(_NUMBER_BYTES), "little"))

@@ -16,9 +16,7 @@ from pathlib import Path
 
 from reconix.base import process
 from reconix.base.digests import Digest
-from reconix.base.process import Word
 from reconix.transfer.codecs.modules import (
-    MAX_SOURCE_BYTES,
     PROVED_MEMORY_BYTES,
     CannotCompile,
     Compiler,
@@ -30,6 +28,8 @@ from reconix.transfer.sending.trees import FileNode, FolderNode, Node
 _PYTHON = "usr/bin/python3"
 _PROGRAM = re.compile(r"python3\.[0-9]{1,3}")
 _COMPILED_NAME = re.compile(rb"(?P<module>.+)\.cpython-[0-9]{1,4}\.pyc")
+_EMULATED_MEMORY = 1 << 30  # that of the emulator counts, too
+_EMULATED_BYTES = 1 << 15  # so sources that cannot take more than a device gives, whatever they are
 _SYSTEM = "usr/lib/systemd/systemd"
 
 
@@ -75,7 +75,7 @@ class Module:
 
 @functools.cache
 def _compiler(interpreter: Interpreter) -> Compiler:
-    return Compiler(interpreter, PROVED_MEMORY_BYTES)
+    return Compiler(interpreter)
 
 
 def interpreter_of(roots: Iterable[Path], architecture: str) -> Interpreter | None:
@@ -111,9 +111,10 @@ def _ways(program: Path, machine: Machine) -> Iterator[Interpreter]:
     libraries = root / "usr/lib" / machine.libraries  # the link in lib64 may lead to this machine
     words = (libraries / machine.loader, "--library-path", libraries, program)
     environment = (("PYTHONHOME", str(root / "usr")),)
-    emulators: list[tuple[Word, ...]] = [(), (machine.emulator,), (f"{machine.emulator}-static",)]
-    for emulator in emulators:
-        yield Interpreter(program, (*emulator, *words), environment)
+    yield Interpreter(program, words, environment, PROVED_MEMORY_BYTES)
+    for emulator in (machine.emulator, f"{machine.emulator}-static"):
+        emulated = (emulator, *words)
+        yield Interpreter(program, emulated, environment, _EMULATED_MEMORY, _EMULATED_BYTES)
 
 
 def _runs(interpreter: Interpreter) -> bool:
@@ -166,7 +167,7 @@ class Modules:
         if self.interpreter is None or place is None or file.size_bytes <= _LEAST_BYTES:
             return None
         source = find_node(self.tree, place)
-        if not isinstance(source, FileNode) or source.size_bytes > MAX_SOURCE_BYTES:
+        if not isinstance(source, FileNode) or source.size_bytes > self.interpreter.most_bytes:
             return None
         prefix = prefix_in(file.read(), b"/".join(place))
         return Module(source, Location(self.number, place), prefix, self.interpreter)

@@ -5,6 +5,7 @@ import py_compile
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def test_what_is_no_module_is_refused_and_the_next_one_is_compiled(
 
 def test_a_module_that_takes_too_much_memory_is_refused() -> None:
     greedy = b"x = [" + b"1," * 130_000 + b"]\n"
-    compiler = Compiler(own(), PROVED_MEMORY_BYTES)
+    compiler = Compiler(replace(own(), memory_bytes=PROVED_MEMORY_BYTES))
     with pytest.raises(CannotCompile, match="does not compile"):
         compiler.compiled(b"/m.py", greedy)
     assert compiler.compiled(b"/m.py", SOURCE)
