@@ -1,7 +1,7 @@
 """What `reconix run --trace` does: run a device, and tell what it asked for that minify took.
 
-Tested by ``tests/unit/cli/test_run_trace.py`` and, with a whole life of a device,
-``tests/vm/test_demo.py``.
+Tested by ``tests/unit/cli/test_run_trace.py``; with a whole life of a device, by hand so far:
+``examples/demo.py --minify --trace``.
 """
 
 import argparse

@@ -15,8 +15,8 @@ process begins to use it, at a start as at a soft reboot.
 
 Source: Linux, Documentation/admin-guide/kernel-parameters.txt, *kprobe_event*, *trace_buf_size*;
 Documentation/trace/kprobetrace.rst, *BTF arguments*.
-Tested by ``tests/unit/vm/test_tracing.py`` and, with a whole life of a device,
-``tests/vm/test_demo.py``.
+Tested by ``tests/unit/vm/test_tracing.py``; with a whole life of a device, by hand so far:
+``examples/demo.py --minify --trace``.
 """
 
 import re
