@@ -1,0 +1,75 @@
+"""A whole device on U-Boot: a system for one boot, a trial of slot and system, and what is kept."""
+
+from pathlib import Path
+
+import pytest
+from tests.conftest import Need
+from tests.projects import booted
+from tests.vm.device import Device
+from tests.vm.having_secrets import ssh_words
+from tests.vm.project import KEEPS_HOST_KEY, Project
+
+from reconix.vm.hardware import VIRT_ARM64_U_BOOT
+from reconix.vm.machine import BOOT_SECONDS
+
+PROGRAMS = ("mmdebstrap", "qemu-aarch64-static", VIRT_ARM64_U_BOOT.program, "ssh", "mkfs.ext4")
+NOTE = '[files.note]\ntext = "{}"\n'
+MACHINE = f"""\
+board = "qemu-arm64-uboot"
+packages = ["systemd", "systemd-sysv", "udev", "kmod", "iproute2", "dropbear", "python3"]
+[disk]
+system_size = "768M"
+data_size = "16M"
+[network.lan]
+match = "en*"
+dhcp = true
+names = false
+[ssh]
+enable = true
+[users.root]
+authorized_keys_files = ["../../key.pub"]
+[health]
+timeout = "2min"
+{KEEPS_HOST_KEY}"""
+
+
+@pytest.mark.vm
+@pytest.mark.archive
+def test_a_trial_on_u_boot_is_kept_and_selects_its_slot(tmp_path: Path, need: Need) -> None:
+    need(*PROGRAMS)
+    systems = {"default": "", "mqtt": NOTE.format("one")}
+    project = Project.make(tmp_path / "project", MACHINE, systems)
+    project.reconix("lock")
+    with booted(project.image(), tmp_path / "vm", [22], hardware=VIRT_ARM64_U_BOOT) as machine:
+        device = Device(machine, project.login)
+        machine.wait_for_ssh(project.login, seconds=BOOT_SECONDS)
+        device.wait_for("default", soft_reboots=0)
+        one = committed(device)
+        device.tell("reconix-device boot mqtt && systemctl reboot")
+        device.wait_for("mqtt", soft_reboots=0)
+        assert device.ask("cat /etc/note") == "one"
+        assert booted_slot(device) == 1
+
+        mqtt = project.folder / "hosts/box/systems/mqtt.toml"
+        mqtt.write_text(NOTE.format("two"))
+        project.reconix("build")
+        project.reconix("deploy", *ssh_words(device, project.folder / "key"))
+        assert device.ask("cat /etc/note") == "two", "the trial was of the system that ran"
+        assert booted_slot(device) == 2
+        assert committed(device) != one
+
+        machine.reset()
+        device.wait_for("default", soft_reboots=0)
+        assert booted_slot(device) == 2, "it is selected"
+        assert device.status().object("last").text("result") == "confirmed"
+        console = machine.console.log.read_text(errors="replace")
+        assert console.count("reconix: slot-2 is tried") == 1
+
+
+def committed(device: Device) -> str:
+    return device.status().object("committed").text("generation")
+
+
+def booted_slot(device: Device) -> int:
+    """The slot from whose script the kernel was started, as the agent knows it."""
+    return device.status().object("booted").number("slot")
