@@ -223,9 +223,9 @@ def _kernel(workshop: Workshop, system: SystemLock) -> FullKernel:
 
 
 def _whole(host: Host, kernel: FullKernel) -> StorePath:
-    """A kernel with all of its modules: packed only for a host to which room is dear."""
+    """A kernel with all of its modules: packed where unpacked ones would take too much room."""
     minified = any(system.minify.enable for system in host.systems.values())
-    return kernel.path if minified else kernel.plain()
+    return kernel.path if minified or kernel.is_large else kernel.plain()
 
 
 def _initrd(workshop: Workshop, system: System, kernel: FullKernel, lock: HostLock) -> StorePath:

@@ -30,6 +30,8 @@ from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.sending import members
 
 _MODULES = "modules"
+_MOST_PACKED = 48 << 20
+"""Bytes of packed modules: Debian's kernels for clouds have half of it, those for all more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,11 @@ class FullKernel:
         modules = Modules.read(self.modules / self.version)
         places = (self.store.path(made) / _MODULES / self.version).rglob("*.ko*")
         return tuple(sorted({*modules.builtin, *(module_name(place.name) for place in places)}))
+
+    @property
+    def is_large(self) -> bool:
+        """Whether unpacking its modules would take hundreds of megabytes more."""
+        return sum(file.stat().st_size for file in self.modules.rglob("*.ko.xz")) > _MOST_PACKED
 
     @property
     def is_lz4(self) -> bool:

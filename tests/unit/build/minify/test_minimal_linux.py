@@ -1,5 +1,6 @@
 """A kernel alone, and its modules without those that no device needs: found by modprobe."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -57,3 +58,17 @@ def test_what_the_modules_came_from_is_known_afterwards(kernel: FullKernel) -> N
     found = read_reasons(kernel.store.path(origin.reasons))
     assert f"usr/lib/modules/{VERSION}/kernel/c/sound.ko" in found.goes
     assert Origin.of(kernel.store, kernel.path) is None
+
+
+@pytest.mark.parametrize(("size", "is_large"), [(40 << 20, False), (60 << 20, True)])
+def test_a_kernel_for_all_hardware_is_large(
+    need: Callable[..., None], tmp_path: Path, size: int, is_large: bool
+) -> None:
+    need("depmod")
+    full = make_kernel(tmp_path / "full")
+    module = full / "modules" / VERSION / "kernel/huge.ko.xz"
+    module.touch()
+    os.truncate(module, size)
+    with ChrootStore(tmp_path / "store") as store:
+        kernel = FullKernel(store, store.add(full, f"linux-{VERSION}"), VERSION)
+        assert kernel.is_large is is_large
