@@ -28,6 +28,7 @@ from reconix.transfer.codecs import compiled
 from reconix.transfer.codecs.lz4 import LIBRARY
 from reconix.transfer.format.stream import AGENT
 from reconix.transfer.sending import send
+from reconix.transfer.sending.means import Sparing
 from reconix.transfer.sending.signing import Signer, generate
 
 HOST, ARCHITECTURE = "bench", "amd64"
@@ -51,6 +52,7 @@ class Reconix(Peer):
 
     name = "reconix"
     itself = frozenset({"create"})
+    sparing = Sparing.LINK
 
     def prepare(self) -> None:
         with ChrootStore(self.work / "builder") as store:
@@ -63,8 +65,9 @@ class Reconix(Peer):
     def create(self) -> None:
         old, new = self._generations()
         with ChrootStore(self.work / "builder") as store, self.update.open("wb") as file:
+            signer = Signer((generate("bench"),))
             send.create(
-                store, [old], new, file.write, sequence=1, signer=Signer((generate("bench"),))
+                store, [old], new, file.write, sequence=1, signer=signer, sparing=self.sparing
             )
 
     def apply(self) -> None:
@@ -95,6 +98,13 @@ class Reconix(Peer):
     def _generations(self) -> tuple[StorePath, StorePath]:
         old, new = (self.work / "generations").read_text().split()
         return StorePath.parse(old), StorePath.parse(new)
+
+
+class ReconixForCpu(Reconix):
+    """The same for devices whose processor is dear: ``reconix send --for cpu``."""
+
+    name = "reconix-cpu"
+    sparing = Sparing.CPU
 
 
 def generation(store: ChrootStore, top: StorePath) -> StorePath:

@@ -1,11 +1,11 @@
 """All ways to send an update, by name."""
 
-from bench.updates.ours import Reconix
+from bench.updates.ours import Reconix, ReconixForCpu
 from bench.updates.peers import files, images, stores
 from bench.updates.peers.peer import Peer
 
 OURS = Reconix.name
-ALL: tuple[type[Peer], ...] = (Reconix, *stores.PEERS, *files.PEERS, *images.PEERS)
+ALL: tuple[type[Peer], ...] = (Reconix, ReconixForCpu, *stores.PEERS, *files.PEERS, *images.PEERS)
 
 
 def named(name: str) -> type[Peer]:

@@ -14,7 +14,7 @@ stream for one base and smaller than all of those together; it is meant for broa
 one-way links.
 
 Compiled modules of Python are made by the device, of their sources, if its agent knows how and
-runs on the Python that is in the base. --send-compiled sends them.
+runs on the Python that is in the base. --for cpu sends them.
 
 With --repair the stream brings no generation, but again what is damaged on a device: the file is
 what `reconix-device status --json` has printed there. See also `reconix repair`.
@@ -42,6 +42,7 @@ from reconix.signing.project_keys import signer_of
 from reconix.store.paths import StorePath
 from reconix.transfer.format.stream import Write
 from reconix.transfer.sending import send
+from reconix.transfer.sending.means import Sparing
 from reconix.transfer.sending.repair import RepairSent, create_repair
 from reconix.transfer.sending.send import Sent
 
@@ -81,9 +82,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_making_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how a stream is made, and who signs it."""
     parser.add_argument(
-        "--send-compiled",
-        action="store_true",
-        help="send compiled modules of Python, too, where devices would make them of the sources",
+        "--for",
+        dest="sparing",
+        type=Sparing,
+        choices=[*Sparing],
+        default=Sparing.LINK,
+        help="what is dear to devices: the link (default), or the processor, which then has "
+        "nothing to compress or to compile again; that pays above a few Mbit/s",
     )
     add_trust_arguments(parser)
 
@@ -142,7 +147,7 @@ def make(
         write,
         sequence=sequence,
         signer=signer,
-        derives=not arguments.send_compiled,
+        sparing=arguments.sparing,
     )
 
 

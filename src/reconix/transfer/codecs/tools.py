@@ -20,7 +20,6 @@ class Tool(enum.IntFlag):
     LZ4 = 2
     PYTHON = 4  # the very interpreter that the stream names
     TRIES = 8  # nothing to be installed: an agent that moves references in tries
-    MOVES = 16  # no stream needs it: the library that moves references faster
 
 
 NO_TOOLS = Tool(0)

@@ -135,7 +135,7 @@ class CannotDerive(ReconixError):
     def __init__(self, what: str, why: str) -> None:
         super().__init__(
             f"{what} gives something else here than where the stream was made: {why}",
-            hint="nothing was installed; make the stream again with --send-compiled",
+            hint="nothing was installed; make the stream again with --for cpu",
         )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 
-from reconix.transfer.codecs import compiled, programs
+from reconix.transfer.codecs import programs
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.codecs.patch import subtract
 from reconix.transfer.codecs.references import Moved, uncounted
@@ -36,8 +36,9 @@ from reconix.transfer.format.plan import (
 )
 from reconix.transfer.sending import covers, members, targets
 from reconix.transfer.sending.compiling import Module
+from reconix.transfer.sending.means import NEEDED, Means
 from reconix.transfer.sending.members import Member
-from reconix.transfer.sending.trees import FileNode, FolderNode, Node
+from reconix.transfer.sending.trees import FileNode
 
 _JOBS = 2
 _BATCH = 8
@@ -50,8 +51,6 @@ _ELF = b"\x7fELF\2\1"
 _LINKED_FOR_AMD64 = (b"\2\0\x3e\0", b"\3\0\x3e\0")  # kind and machine
 _COPY_COST = 4  # bytes, about
 _COMPILE_COST = 256  # bytes for which a device may compile a module
-_REFERENCE_COST = 0.4  # bytes for which a device may look at one; by what it costs and saves
-_COMPILED_COST = 0.02  # the same where a library looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ class Job:
 
     new: FileNode
     old: FileNode | None = None
-    tools: Tool = NO_TOOLS  # what the device has
+    means: Means = Means()  # noqa: RUF009 - it cannot be changed
     renames: Renames = NO_RENAMES  # references in the old one that follow their objects
     module: Module | None = None  # if it is compiled
 
@@ -92,7 +91,7 @@ class Delta:
         packs += [source.pack for part in self.parts for source in part.sources]
         needed = Tool.TRIES if self.moved_tries else NO_TOOLS
         for pack in packs:
-            needed |= members.NEEDED[pack] & (Tool.LZ4 if pack is Pack.LZ4 else ~Tool(0))
+            needed |= NEEDED[pack] & (Tool.LZ4 if pack is Pack.LZ4 else ~Tool(0))
         return needed
 
     @property
@@ -149,7 +148,7 @@ def delta(job: Job) -> Delta:
     if not content:
         return plain
     old = job.old.read() if job.old and job.old.size_bytes <= _MAX_BYTES else b""
-    found = list(_parts(members.cut(content, job.tools), old, job))
+    found = list(_parts(members.cut(content, job.means), old, job))
     if job.module is not None and len(found) == 1:
         found = [_compiled(job.module, content, found[0])]
     parts = tuple(each.part for each in found)
@@ -163,16 +162,16 @@ def delta(job: Job) -> Delta:
 def _parts(stretches: Sequence[Member], old: bytes, job: Job) -> Iterator["_Weighed"]:
     """The parts of a file; what is packed is compared with what is packed in the old one."""
     packed = members.find(old)
-    if packed is not None and packed.pack is Pack.LZ4 and Tool.LZ4 not in job.tools:
+    if packed is not None and packed.pack is Pack.LZ4 and not job.means.packs(Pack.LZ4):
         packed = None
     whole = members.whole(job.renames.apply(old))
     for stretch in stretches:
         alone = len(stretches) == 1
         inside = packed is not None and (alone or stretch.pack is not Pack.NONE)
         if inside and packed:
-            yield _best(stretch, packed, job.tools)
+            yield _best(stretch, packed, job.means)
         else:
-            yield _best(stretch, whole, job.tools, follows=bool(job.renames))
+            yield _best(stretch, whole, job.means, follows=bool(job.renames))
 
 
 def _compiled(module: Module, content: bytes, otherwise: "_Weighed") -> "_Weighed":
@@ -191,14 +190,14 @@ def _compiled(module: Module, content: bytes, otherwise: "_Weighed") -> "_Weighe
     return replace(found, part=replace(found.part, sources=sources))
 
 
-def _best(stretch: Member, old: Member, tools: Tool, *, follows: bool = False) -> "_Weighed":
+def _best(stretch: Member, old: Member, means: Means, *, follows: bool = False) -> "_Weighed":
     """The smallest: all of it sent, copies, or copies whose references are moved."""
     copied = _copied(stretch, old, follows=follows)
     if copied is None:
         return _Weighed(_sent(stretch), len(stretch.content))
-    if programs.is_trie(old.content) and Tool.TRIES not in tools:
+    cost = means.reference_bytes
+    if cost is None or (programs.is_trie(old.content) and Tool.TRIES not in means.tools):
         return copied
-    cost = _COMPILED_COST if Tool.MOVES in tools else _REFERENCE_COST
     moved = _with_targets(copied.part, stretch, old, cost)
     return moved if moved and moved.size_bytes < copied.size_bytes else copied
 
@@ -394,28 +393,3 @@ def _content(
 def _pieces(new: bytes, at: int, size: int) -> Iterator[Piece]:
     for begin in range(at, at + size, _CHUNK_BYTES):
         yield Piece(new[begin : min(begin + _CHUNK_BYTES, at + size)])
-
-
-_LIBRARIES = {compiled.file_name(machine).encode() for machine in compiled.MACHINES}
-
-
-def tools_of(trees: Iterable[Node]) -> Tool:
-    """What a device has that has these objects."""
-    found = Tool(0)
-    for tree in trees:
-        for name in _names(tree):
-            if name == b"gzip":
-                found |= Tool.GZIP
-            elif name == b"liblz4.so.1":
-                found |= Tool.LZ4
-            elif name in _LIBRARIES:
-                found |= Tool.MOVES
-    return found
-
-
-def _names(node: Node) -> Iterator[bytes]:
-    if isinstance(node, FolderNode):
-        for name, child in node.entries:
-            yield name
-            if not isinstance(child, FileNode):
-                yield from _names(child)

@@ -8,15 +8,11 @@ from dataclasses import dataclass
 
 from reconix.transfer.codecs import lz4, packs
 from reconix.transfer.codecs.packs import Pack
-from reconix.transfer.codecs.tools import Tool
 from reconix.transfer.format.plan import MAX_EXPANDED_BYTES
+from reconix.transfer.sending.means import Means
 
 _GZIP, _XZ = b"\x1f\x8b\x08", b"\xfd7zXZ\0"
 _BOOT_SECTOR, _BOOT_SECTOR_AT = b"HdrS", 0x202  # Linux: The x86 boot protocol
-
-NEEDED = {Pack.NONE: Tool(0), Pack.XZ: Tool(0), Pack.GZIP: Tool.GZIP, Pack.LZ4: Tool.LZ4}
-NEEDED[Pack.MODULE] = Tool.PYTHON
-"""What a device must have to pack in this way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +42,15 @@ def whole(content: bytes) -> Member:
     return Member(Pack.NONE, 0, len(content), content)
 
 
-def cut(content: bytes, tools: Tool) -> list[Member]:
+def cut(content: bytes, means: Means) -> list[Member]:
     """A file as a sequence of stretches, of which one may be expanded.
 
     Args:
         content: the file.
-        tools: what may be used to make it again.
+        means: what may be used to make it again.
     """
     member = find(content)
-    if member is None or NEEDED[member.pack] & ~tools or not _repeats(member, content):
+    if member is None or not means.packs(member.pack) or not _repeats(member, content):
         return [whole(content)]
     before, after = content[: member.begin], content[member.end :]
     parts = [Member(Pack.NONE, 0, member.begin, before), member]

@@ -41,10 +41,11 @@ from reconix.transfer.format.stream import (
 )
 from reconix.transfer.sending.agents import features_of
 from reconix.transfer.sending.compiling import identity, interpreter_of
-from reconix.transfer.sending.deltas import Delta, Workers, tools_of
+from reconix.transfer.sending.deltas import Delta, Workers
 from reconix.transfer.sending.encode import Described, Literal, Step, describe
 from reconix.transfer.sending.following import Following
 from reconix.transfer.sending.match import Index
+from reconix.transfer.sending.means import Means, Sparing, means_of
 from reconix.transfer.sending.overlap import Overlap, overlap
 from reconix.transfer.sending.packer import Packer
 from reconix.transfer.sending.rehearsal import expect_held, rehearse
@@ -115,7 +116,7 @@ def create(
     *,
     sequence: int = 0,
     signer: Signer | None = None,
-    derives: bool = True,
+    sparing: Sparing = Sparing.LINK,
 ) -> Sent:
     """Make the stream that leads from any of some generations to another.
 
@@ -127,7 +128,7 @@ def create(
         write: takes the bytes.
         sequence: number of the target; a device takes none below that of what it has confirmed.
         signer: signs the stream; None leaves it unsigned.
-        derives: whether devices may compile modules, if their agents know how.
+        sparing: what is dear to devices.
 
     Raises:
         TooManyBases: a stream cannot serve that many.
@@ -139,7 +140,7 @@ def create(
     if len(set(bases)) > MAX_BASES:
         raise TooManyBases(len(set(bases)))
     with Workers() as workers, progress.stage("compare generations"):
-        job = replace(_read(store, bases, target), derives=derives)
+        job = replace(_read(store, bases, target), sparing=sparing)
         described = job.describe(workers)
     header = job.header(described.objects, sequence)
     counted = _Counted(write)
@@ -235,7 +236,7 @@ class _Job:
     bases: tuple[DeviceGeneration, ...]
     target: DeviceGeneration
     closure: Closure  # of the target
-    derives: bool = True
+    sparing: Sparing = Sparing.LINK
 
     def describe(self, workers: Workers) -> _Described:
         """Every object that not all bases have."""
@@ -262,15 +263,13 @@ class _Job:
             result = describe(tree, like, number, known.index, following, interpreter)
             known.index.add(number, tree)
             described.append(_Object(position, result))
-        tools = [tools_of(each) for each in trees]
-        all_have = functools.reduce(operator.and_, tools) if tools else NO_TOOLS
-        all_have |= Tool.TRIES if features & MOVED_TRIES else NO_TOOLS
-        made = _with_variants(described, Own(found), all_have, workers)
+        means = means_of(trees, bool(features & MOVED_TRIES), self.sparing)
+        made = _with_variants(described, Own(found), means, workers)
         return _Described(found.views, made, identity(interpreter) if interpreter else None)
 
     def _interpreter(self, features: int) -> Interpreter | None:
         """What compiles modules on each device, if all of them can."""
-        if not self.derives or not features & COMPILED_MODULES:
+        if self.sparing is not Sparing.LINK or not features & COMPILED_MODULES:
             return None
         paths = {path for base in self.bases for path in base.manifest.objects}
         return interpreter_of(map(self.store.path, sorted(paths)), self._generation().architecture)
@@ -341,21 +340,21 @@ class _Known:
 
 
 def _with_variants(
-    described: Sequence[_Object], own: Own, tools: Tool, workers: Workers
+    described: Sequence[_Object], own: Own, means: Means, workers: Workers
 ) -> list[_Object]:
     """Find the best delta for each file, on all cores."""
     options = [
         [Options(step, own.variants(step)) if isinstance(step, Literal) else None for step in steps]
         for steps in (item.steps.steps for item in described)
     ]
-    jobs = [each.jobs(tools) for item in options for each in item if each]
+    jobs = [each.jobs(means) for item in options for each in item if each]
     found = iter(workers.deltas(list(itertools.chain.from_iterable(jobs))))
     deltas = (list(itertools.islice(found, len(each))) for each in jobs)
     return [
         _Object(
             item.index,
             item.steps,
-            [each.choose(next(deltas), tools) if each else None for each in ours],
+            [each.choose(next(deltas), means) if each else None for each in ours],
         )
         for item, ours in zip(described, options, strict=True)
     ]

@@ -17,11 +17,11 @@ from dataclasses import dataclass, replace
 
 from reconix.store.images.nodes import usual
 from reconix.transfer.codecs.renames import NO_RENAMES
-from reconix.transfer.codecs.tools import NO_TOOLS, Tool
 from reconix.transfer.format.plan import Alternatives, Location, Meta, Printed, Take
 from reconix.transfer.sending.deltas import Delta, Job, compressed_bytes, content
 from reconix.transfer.sending.encode import Literal
 from reconix.transfer.sending.match import Index
+from reconix.transfer.sending.means import Means
 from reconix.transfer.sending.overlap import Overlap
 from reconix.transfer.sending.trees import FileNode, Node
 
@@ -94,22 +94,22 @@ class Options:
     step: Literal
     variants: tuple[Variant, ...]  # one for all, or one for each base
 
-    def jobs(self, tools: Tool) -> list[Job]:
+    def jobs(self, means: Means) -> list[Job]:
         """One for each variant that is not a take; then, if they differ, one for the whole."""
         whole = [_WHOLE] if len(self.variants) > 1 else []
-        return [_job(self.step, variant, tools) for variant in [*self._made, *whole]]
+        return [_job(self.step, variant, means) for variant in [*self._made, *whole]]
 
     @property
     def _made(self) -> list[Variant]:
         return list(dict.fromkeys(variant for variant in self.variants if not variant.equal))
 
-    def choose(self, deltas: Sequence[Delta], tools: Tool) -> "Chosen":
+    def choose(self, deltas: Sequence[Delta], means: Means) -> "Chosen":
         """Decide, when the deltas are known."""
         if len(self.variants) == 1:
             return Chosen(self.step, self.variants, tuple(deltas), (0,))
         known = dict(zip(self._made, deltas, strict=False))
         whole = deltas[-1]
-        if not self._pays(known, whole, tools):
+        if not self._pays(known, whole, means):
             known = dict.fromkeys(known, whole)
             return self._chosen(
                 [variant if variant.equal else _WHOLE for variant in self.variants], known, whole
@@ -123,22 +123,22 @@ class Options:
         found = tuple(None if variant.equal else known.get(variant, whole) for variant in distinct)
         return Chosen(self.step, tuple(distinct), found, tuple(map(distinct.index, variants)))
 
-    def _pays(self, known: dict[Variant, Delta], whole: Delta, tools: Tool) -> bool:
+    def _pays(self, known: dict[Variant, Delta], whole: Delta, means: Means) -> bool:
         """Whether all variants together are smaller than the file; both are only estimated."""
         if not all(_uses_old(delta) for delta in known.values()):
             return False
         if len(known) < 2:
             return True
-        size = sum(self._estimate(variant, delta, tools) for variant, delta in known.items())
-        return size < self._estimate(_WHOLE, whole, tools)
+        size = sum(self._estimate(variant, delta, means) for variant, delta in known.items())
+        return size < self._estimate(_WHOLE, whole, means)
 
-    def _estimate(self, variant: Variant, delta: Delta, tools: Tool) -> int:
-        return compressed_bytes(content(None, _job(self.step, variant, tools), delta, None))
+    def _estimate(self, variant: Variant, delta: Delta, means: Means) -> int:
+        return compressed_bytes(content(None, _job(self.step, variant, means), delta, None))
 
 
-def _job(step: Literal, variant: Variant, tools: Tool) -> Job:
+def _job(step: Literal, variant: Variant, means: Means) -> Job:
     renames = step.renames if variant.old is step.old else NO_RENAMES
-    return Job(step.file, variant.old, tools, renames, step.module)
+    return Job(step.file, variant.old, means, renames, step.module)
 
 
 def _uses_old(delta: Delta) -> bool:
@@ -174,6 +174,6 @@ class Chosen:
             name = None
         for variant, delta in zip(self.variants, self.deltas, strict=True):
             if delta is not None:
-                yield from content(name, _job(self.step, variant, NO_TOOLS), delta, variant.origin)
+                yield from content(name, _job(self.step, variant, Means()), delta, variant.origin)
             elif variant.origin is not None:
                 yield Take(name, variant.origin)

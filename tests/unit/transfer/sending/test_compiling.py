@@ -16,6 +16,7 @@ from reconix.transfer.codecs.tools import Tool, missing
 from reconix.transfer.format.stream import COMPILED_MODULES, Header, StreamReader
 from reconix.transfer.sending import send
 from reconix.transfer.sending.compiling import interpreter_of, prefix_in, source_path
+from reconix.transfer.sending.means import Sparing
 
 PUMP = {
     f"pump/{name}.py": Path(str(module.__file__)).read_bytes()
@@ -57,7 +58,7 @@ def test_a_new_package_is_compiled_on_the_device(workshop: Workshop, empty: Stor
     assert found.compiled == 3
     assert found.features & COMPILED_MODULES
     whole = io.BytesIO()
-    send.create(workshop.store, [empty], target, whole.write, derives=False)
+    send.create(workshop.store, [empty], target, whole.write, sparing=Sparing.CPU)
     assert not header(whole.getvalue()).compiled
     assert len(workshop.stream(empty, target)) < 0.66 * len(whole.getvalue())
 

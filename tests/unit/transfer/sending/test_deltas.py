@@ -2,19 +2,17 @@
 
 import os
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.conftest import Need
-from tests.unit.transfer.sending.scanned import scanned_file, scanned_folder
+from tests.unit.transfer.sending.scanned import scanned_file
 from tests.unit.transfer.sending.test_targets import built
 
 from reconix.base.process import run
-from reconix.store.tree import File as Content
-from reconix.store.tree import folder
-from reconix.transfer.codecs import compiled
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
 from reconix.transfer.format.packing import Channel
@@ -23,9 +21,12 @@ from reconix.transfer.format.stream import BadStream
 from reconix.transfer.receiving.patching import Old, PartMaker, expanded
 from reconix.transfer.sending import deltas
 from reconix.transfer.sending.deltas import Delta, Job, delta
+from reconix.transfer.sending.means import Means, Sparing
 
 need = Need()
-ALL = Tool.GZIP | Tool.LZ4
+ALL = Means(Tool.GZIP | Tool.LZ4)
+WITH_LIBRARY = replace(ALL, has_library=True)
+FOR_CPU = replace(ALL, sparing=Sparing.CPU)
 
 
 def wrong(message: str) -> BadStream:
@@ -69,11 +70,11 @@ def opened(job: Job, part: Part, place: Path) -> Old:
     return old
 
 
-def job(place: Path, new: bytes, old: bytes | None, tools: Tool = ALL) -> Job:
+def job(place: Path, new: bytes, old: bytes | None, means: Means = ALL) -> Job:
     return Job(
         scanned_file(new, fresh(place / "new")),
         None if old is None else scanned_file(old, fresh(place / "old")),
-        tools,
+        means,
     )
 
 
@@ -159,7 +160,7 @@ def test_what_cannot_be_packed_again_is_sent_packed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [Pack.GZIP, Pack.LZ4])
 def test_a_tool_that_the_device_lacks_is_not_used(tmp_path: Path, kind: Pack) -> None:
     new = pack(kind, LINES.replace(b"line 77 ", b"lime 77 "))
-    work = job(tmp_path, new, pack(kind, LINES), NO_TOOLS)
+    work = job(tmp_path, new, pack(kind, LINES), Means())
     assert delta(work).tools == NO_TOOLS
     events(tmp_path, work)
 
@@ -197,17 +198,23 @@ def test_programs_have_a_channel_of_their_own(tmp_path: Path) -> None:
 
 def test_more_is_moved_where_a_library_does_it(tmp_path: Path) -> None:
     old, new = (built(tmp_path, inserted) for inserted in (0, 21))
-    by_python, by_library = job(tmp_path, new, old), job(tmp_path, new, old, ALL | Tool.MOVES)
+    by_python, by_library = job(tmp_path, new, old), job(tmp_path, new, old, WITH_LIBRARY)
     assert delta(by_python).moved_parts == 0
     assert delta(by_library).moved_parts == 1
     assert sent(events(tmp_path, by_library)) < sent(events(tmp_path, by_python))
-    assert Tool.MOVES not in delta(by_library).tools
 
 
-def test_a_device_has_the_library_if_its_agent_brought_it(tmp_path: Path) -> None:
-    library = compiled.file_name("aarch64")
-    found = (
-        deltas.tools_of([scanned_folder(folder({"gzip": Content(b"x"), **more}), tmp_path / name)])
-        for name, more in (("a", {}), ("b", {library: Content(b"x")}))
-    )
-    assert list(found) == [Tool.GZIP, Tool.GZIP | Tool.MOVES]
+def test_nothing_is_packed_again_where_the_processor_is_dear(tmp_path: Path) -> None:
+    for kind in (Pack.GZIP, Pack.XZ):
+        new, old = (pack(kind, text) for text in (LINES.replace(b"line 77 ", b"lime 77 "), LINES))
+        spared = job(tmp_path, new, old, FOR_CPU)
+        assert {part.pack for part in delta(spared).parts} <= {Pack.NONE}
+        assert sent(events(tmp_path, job(tmp_path, new, old))) < sent(events(tmp_path, spared))
+
+
+def test_references_are_looked_at_by_a_library_or_not_at_all_where_the_processor_is_dear(
+    tmp_path: Path,
+) -> None:
+    old, new = (built(tmp_path, inserted, "-shared", "-Bsymbolic") for inserted in (0, 21))
+    assert delta(job(tmp_path, new, old, FOR_CPU)).moved_parts == 0
+    assert delta(job(tmp_path, new, old, replace(WITH_LIBRARY, sparing=Sparing.CPU))).moved_parts

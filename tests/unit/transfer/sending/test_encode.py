@@ -14,7 +14,6 @@ from reconix.store.images.nodes import Metadata
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, Node, Symlink, folder
 from reconix.transfer.codecs.renames import Renames
-from reconix.transfer.codecs.tools import NO_TOOLS
 from reconix.transfer.format.plan import (
     Drop,
     End,
@@ -37,6 +36,7 @@ from reconix.transfer.sending.deltas import delta
 from reconix.transfer.sending.encode import Described, Literal, Step, describe
 from reconix.transfer.sending.following import Following
 from reconix.transfer.sending.match import Index
+from reconix.transfer.sending.means import Means
 from reconix.transfer.sending.overlap import Overlap
 from reconix.transfer.sending.packer import Packer
 from reconix.transfer.sending.variants import Options, Own
@@ -276,4 +276,4 @@ def events(step: Step) -> Iterator[Printed]:
     if not isinstance(step, Literal):
         return iter([step])
     options = Options(step, Own(Overlap((), (), ())).variants(step))
-    return options.choose(list(map(delta, options.jobs(NO_TOOLS))), NO_TOOLS).events()
+    return options.choose(list(map(delta, options.jobs(Means()))), Means()).events()

@@ -8,11 +8,11 @@ from tests.unit.transfer.sending.scanned import Told, scanned, scanned_file
 
 from reconix.store.images.nodes import Metadata
 from reconix.store.tree import File, Node, folder
-from reconix.transfer.codecs.tools import NO_TOOLS
 from reconix.transfer.format.plan import Alternatives, Location, Meta, Patched, Printed, Take
 from reconix.transfer.format.plan import File as Sent
 from reconix.transfer.sending.deltas import delta
 from reconix.transfer.sending.encode import Literal
+from reconix.transfer.sending.means import Means
 from reconix.transfer.sending.overlap import Overlap
 from reconix.transfer.sending.variants import Chosen, Options, Own, Variant
 
@@ -36,7 +36,7 @@ def variants(
 
 
 def chosen(options: Options) -> Chosen:
-    return options.choose([delta(job) for job in options.jobs(NO_TOOLS)], NO_TOOLS)
+    return options.choose([delta(job) for job in options.jobs(Means())], Means())
 
 
 def shown(found: Chosen) -> list[str]:
