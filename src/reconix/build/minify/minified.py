@@ -18,7 +18,6 @@ from pathlib import Path
 from reconix.base import progress
 from reconix.base.architecture import Architecture
 from reconix.build import recipes
-from reconix.build.agent import bytecode
 from reconix.build.minify import (
     checks,
     minimal_root,
@@ -89,11 +88,10 @@ def minify(store: ChrootStore, inputs: Inputs, sidecar: Sidecar, architecture: s
     kept = {path for path, because in found.stays.items() if because.how == plan.KEPT}
     minimal = Minimal.of(root, found.stays, kept)
     given = (("root", str(inputs.root)), ("reasons", str(why)))
-    code = (*recipes.sources(minimal_root, checks), bytecode.SCRIPT)
-    recipe = Recipe("minimal root", NAME, given, code)
+    recipe = Recipe("minimal root", NAME, given, recipes.sources(minimal_root, checks))
 
     def make(into: Path) -> None:
-        minimal.write(root, into, Architecture(architecture))
+        minimal.write(root, into)
         *above, _ = _parts(store, inputs)
         roots = Roots(into, root, above, architecture)
         roots.check()

@@ -3,9 +3,8 @@
 Debian has modules as source and, made when they are installed, as bytecode. Python needs one of
 them. Bytecode starts faster, so it is what stays, unless somebody asks for the source; but Python
 finds it without the source only where the source would be. So
-``json/__pycache__/decoder.cpython-313.pyc`` becomes ``json/decoder.pyc``. That of the standard
-library is made without docstrings (``undescribed.py``), and of some files only some lines stay
-(``rewritten.py``).
+``json/__pycache__/decoder.cpython-313.pyc`` becomes ``json/decoder.pyc``. Of some files only some
+lines stay (``rewritten.py``).
 
 Source: PEP 3147, *Case 4: legacy pyc files and source-less imports*.
 Tested by ``tests/unit/build/minify/test_minimal_root.py``.
@@ -18,8 +17,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconix.base.architecture import Architecture
-from reconix.build.minify import rewritten, undescribed
+from reconix.build.minify import rewritten
 from reconix.build.root import losses
 from reconix.build.software.owners import LISTS, Owners, print_lists
 from reconix.store.sidecar import Entries
@@ -56,16 +54,15 @@ class Minimal:
         folders = {str(above) for path in found for above in Path(path).parents} - {"."}
         return cls(dict(sorted((found | {path: path for path in folders}).items())))
 
-    def write(self, root: Path, into: Path, architecture: Architecture) -> None:
+    def write(self, root: Path, into: Path) -> None:
         """Write it into a new folder.
 
         Args:
             root: the full root.
             into: a folder that does not exist yet.
-            architecture: of the root.
         """
         into.mkdir()
-        made = self._made_anew(root, architecture)
+        made = self._made_anew(root)
         for path, origin in self.origins.items():
             _copy(root / origin, into / path)
             if path in made:
@@ -75,15 +72,10 @@ class Minimal:
         for name, lines in print_lists(Owners.read(root), self.origins).items():
             (into / LISTS / name).write_bytes(lines)
 
-    def _made_anew(self, root: Path, architecture: Architecture) -> Mapping[str, bytes]:
+    def _made_anew(self, root: Path) -> Mapping[str, bytes]:
         """The contents of what has another one than in the full root."""
-        modules = [
-            path.removesuffix("c") for path, origin in self.origins.items() if path != origin
-        ]
-        compiled = undescribed.compiled(root, modules, architecture)
         there = [path for path in rewritten.ALL if path in self.origins and (root / path).is_file()]
-        lines = {p: rewritten.ALL[p]((root / p).read_bytes(), self.origins) for p in there}
-        return {**{f"{path}c": content for path, content in compiled.items()}, **lines}
+        return {p: rewritten.ALL[p]((root / p).read_bytes(), self.origins) for p in there}
 
     def entries(self, entries: Entries) -> Entries:
         """What a sidecar of the full root says, for this one."""

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from tests.device_trees import write
 
-from reconix.base.architecture import Architecture
 from reconix.build.minify.minimal_root import OMITTED, Minimal
 from reconix.build.software.owners import Owners
 from reconix.store.images.nodes import Metadata
@@ -39,7 +38,7 @@ STAYS = (
 def made(folder: Path) -> tuple[Minimal, Path]:
     root = write(folder / "root", ROOT)
     minimal = Minimal.of(root, STAYS)
-    minimal.write(root, folder / "minimal", Architecture("amd64"))
+    minimal.write(root, folder / "minimal")
     return minimal, folder / "minimal"
 
 
@@ -77,7 +76,7 @@ def test_a_source_that_is_asked_for_stays_a_source(tmp_path: Path) -> None:
 def test_of_lists_only_lines_stay_that_count(tmp_path: Path) -> None:
     root = write(tmp_path / "root", {**ROOT, "etc/shells": "/bin/air\n/bin/gone\n"})
     minimal = Minimal.of(root, (*STAYS, "etc/shells"))
-    minimal.write(root, tmp_path / "minimal", Architecture("amd64"))
+    minimal.write(root, tmp_path / "minimal")
     assert (tmp_path / "minimal/etc/shells").read_text() == "/bin/air\n"
 
 
