@@ -59,7 +59,8 @@ def test_nothing_of_containers_stays(need: Callable[..., None]) -> None:
     need("unshare")
     names = ("read_mounts", "is_mounted", "clear_containers")
     lines = [OLD, CONTAINERS, *(function_of(SCRIPTS, name) for name in names)]
-    look = "read_mounts; clear_containers; ls /run/reconix; grep -c containers /proc/self/mounts"
+    count = "grep -c /run/reconix/containers /proc/self/mounts"
+    look = f"read_mounts; clear_containers; ls /run/reconix; {count}"
     words = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c")
     said = run(*words, "\n".join([*lines, f"{look} || true"])).decode().split()
     assert said == ["booted.json", "switches", "0"]
