@@ -29,9 +29,10 @@ def asking(*, strict: bool = False) -> Mapping[str, Node]:
     gone[EXPECTED] = Removed(1, "nobody needs it")
     files = {
         health.NAME: health.print_health(Health(180, (health.STARTED, check))),
-        policy.NAME: policy.print_policy(Policy(strict_minify=strict)),
         removed.NAME: removed.print_removed(gone),
     }
+    if strict:
+        files[policy.NAME] = policy.print_policy(Policy(strict_minify=True))
     return {name: File(content) for name, content in files.items()}
 
 
