@@ -16,6 +16,7 @@ from dataclasses import dataclass
 class _Facts:
     machine: str
     uefi: str
+    loader: str
     elf_machine: int
     exit_code: bytes
     emulated_processor: str
@@ -58,6 +59,11 @@ class Architecture(enum.Enum):
         return _FACTS[self].uefi
 
     @property
+    def loader(self) -> str:
+        """Where the dynamic loader of the GNU C library is."""
+        return _FACTS[self].loader
+
+    @property
     def elf_machine(self) -> int:
         """``e_machine`` of its programs."""
         return _FACTS[self].elf_machine
@@ -81,6 +87,7 @@ _FACTS = {
     Architecture.AMD64: _Facts(
         "x86_64",
         "x64",
+        "/lib64/ld-linux-x86-64.so.2",
         62,
         bytes.fromhex("b83c000000 31ff 0f05"),  # mov eax, 60; xor edi, edi; syscall
         "qemu64",
@@ -88,6 +95,7 @@ _FACTS = {
     Architecture.ARM64: _Facts(
         "aarch64",
         "aa64",
+        "/lib/ld-linux-aarch64.so.1",
         183,
         bytes.fromhex("a80b80d2 000080d2 010000d4"),  # mov x8, #93; mov x0, #0; svc #0
         "cortex-a57",

@@ -35,7 +35,7 @@ from reconix.build.software.elf import MAGIC, DamagedElf, Elf
 _PROCESSORS = {"amd64": "EM_X86_64", "arm64": "EM_AARCH64"}
 """Of an architecture of Debian, in ELF."""
 _NAMES = {"EM_386": "i386", "EM_ARM": "armhf", "EM_X86_64": "amd64", "EM_AARCH64": "arm64"}
-_LOADERS = ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1")
+_LOADERS = tuple(each.loader for each in Architecture)
 """Of the GNU C library; another one looks for libraries in ways of its own."""
 _SCRIPT = b"#!"
 _MAX_LINE_BYTES = 256  # of the kernel, for #!

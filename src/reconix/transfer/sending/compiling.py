@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base import process
+from reconix.base.architecture import Architecture
 from reconix.base.digests import Digest
 from reconix.transfer.codecs.modules import (
     PROVED_MEMORY_BYTES,
@@ -31,21 +32,6 @@ _COMPILED_NAME = re.compile(rb"(?P<module>.+)\.cpython-[0-9]{1,4}\.pyc")
 _EMULATED_MEMORY = 1 << 30  # that of the emulator counts, too
 _EMULATED_BYTES = 1 << 15  # so sources that cannot take more than a device gives, whatever they are
 _SYSTEM = "usr/lib/systemd/systemd"
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """How programs for a processor lie in a Debian system, and who runs them elsewhere."""
-
-    loader: str
-    libraries: str
-    emulator: str
-
-
-_MACHINES = {
-    "amd64": Machine("ld-linux-x86-64.so.2", "x86_64-linux-gnu", "qemu-x86_64"),
-    "arm64": Machine("ld-linux-aarch64.so.1", "aarch64-linux-gnu", "qemu-aarch64"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +74,12 @@ def interpreter_of(roots: Iterable[Path], architecture: str) -> Interpreter | No
     Returns:
         None if there are several, or none that runs here.
     """
-    machine = _MACHINES.get(architecture)
+    known = next((each for each in Architecture if each.value == architecture), None)
     found = {Digest.of_file(program): program for program in _programs(roots)}
-    if machine is None or len(found) != 1:
+    if known is None or len(found) != 1:
         return None
     (program,) = found.values()
-    return next(filter(_runs, _ways(program, machine)), None)
+    return next(filter(_runs, _ways(program, known)), None)
 
 
 def _programs(roots: Iterable[Path]) -> Iterator[Path]:
@@ -105,15 +91,18 @@ def _programs(roots: Iterable[Path]) -> Iterator[Path]:
             yield program
 
 
-def _ways(program: Path, machine: Machine) -> Iterator[Interpreter]:
+def _ways(program: Path, architecture: Architecture) -> Iterator[Interpreter]:
     """As a program of this machine, and emulated."""
     root = program.parents[2]
-    libraries = root / "usr/lib" / machine.libraries  # the link in lib64 may lead to this machine
-    words = (libraries / machine.loader, "--library-path", libraries, program)
+    libraries = (
+        root / "usr/lib" / architecture.triplet
+    )  # the link in lib64 may lead to this machine
+    words = (libraries / Path(architecture.loader).name, "--library-path", libraries, program)
     environment = (("PYTHONHOME", str(root / "usr")),)
     yield Interpreter(program, words, environment, PROVED_MEMORY_BYTES)
-    for emulator in (machine.emulator, f"{machine.emulator}-static"):
-        emulated = (emulator, *words)
+    emulator = f"qemu-{architecture.qemu}"
+    for each in (emulator, f"{emulator}-static"):
+        emulated = (each, *words)
         yield Interpreter(program, emulated, environment, _EMULATED_MEMORY, _EMULATED_BYTES)
 
 
