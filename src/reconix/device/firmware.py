@@ -10,9 +10,8 @@ import os
 from functools import partial
 
 from reconix.base import progress
-from reconix.base.documents import BadDocument
 from reconix.base.errors import ReconixError
-from reconix.base.files import BadFile, read_bounded
+from reconix.base.files import read_bounded
 from reconix.base.firmware import FirmwareKind
 from reconix.boot.loaders.systemd_boot import Program
 from reconix.boot.oneshots.oneshot import Firmware
@@ -41,6 +40,6 @@ def kind_of(paths: Paths) -> FirmwareKind:
         return parse_policy(read_bounded(path, MAX_BYTES), source=str(path)).firmware
     except FileNotFoundError:
         return FirmwareKind.UEFI
-    except (BadDocument, BadFile, OSError, ReconixError) as error:
+    except (OSError, ReconixError) as error:
         progress.note(f"taken for UEFI, because it cannot be read: {error}")
         return FirmwareKind.UEFI

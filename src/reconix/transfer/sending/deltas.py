@@ -91,7 +91,7 @@ class Delta:
         packs += [source.pack for part in self.parts for source in part.sources]
         needed = Tool.TRIES if self.moved_tries else NO_TOOLS
         for pack in packs:
-            needed |= NEEDED[pack] & (Tool.LZ4 if pack is Pack.LZ4 else ~Tool(0))
+            needed |= NEEDED[pack]
         return needed
 
     @property
