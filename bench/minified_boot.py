@@ -20,6 +20,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.minify import MINIFY
 from bench.switch import Cost, example, switched_on
 
 from reconix.cli import places
@@ -28,13 +29,6 @@ from reconix.vm.machine import BOOT_SECONDS
 BAR = 0.9
 KERNEL_BEGINS = "Linux version"
 SYSTEM_RUNS = "Reached target multi-user.target"
-MINIFY = """
-[minify]
-enable = true
-programs = ["ip"]
-devices_files = ["modaliases"]
-"""
-"""As in `examples/demo.py`."""
 
 
 def main() -> int:

@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.switch import EXAMPLE, RECONIX
+
 from reconix.base import process
 from reconix.base.documents import Fields
 from reconix.base.files import remove_tree
@@ -32,10 +34,9 @@ from reconix.image.pack import make_pack
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
 
-EXAMPLE = Path(__file__).parents[1] / "examples/gateway"
-RECONIX = Path(sys.executable).with_name("reconix")
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA== bench\n"
 MINIFY = '\n[minify]\nenable = true\nprograms = ["ip"]\ndevices_files = ["modaliases"]\n'
+"""As in `examples/demo.py`."""
 MACHINE = "hosts/gateway/machine.toml"
 DATA_SIZE = 'data_size = "128M"\n'
 MB, MIB = 1e6, float(1 << 20)

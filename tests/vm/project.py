@@ -18,17 +18,11 @@ MINIFIED = "RECONIX_TEST_MINIFIED"
 """The variable with which all devices are minified, whatever their tests say; for runs by hand."""
 MINIFY = "\n[minify]\nenable = true\n"
 UNSIGNED = "trust.require_signature = false\n"
-MACHINE = """\
+FOR_ANY_BOARD = """\
 packages = ["systemd", "systemd-sysv", "udev", "kmod", "iproute2", "dropbear", "python3"]
-[boot]
-slot_size = "48M"
 [disk]
 system_size = "768M"
 data_size = "16M"
-[kernel]
-package = "linux-image-cloud-amd64"
-parameters = ["console=ttyS0"]
-initrd_modules = ["virtio_pci", "virtio_blk"]
 [network.lan]
 match = "en*"
 dhcp = true
@@ -37,6 +31,16 @@ names = false
 enable = true
 [users.root]
 authorized_keys_files = ["../../key.pub"]
+"""
+"""What a small machine has, whatever its board says."""
+MACHINE = f"""\
+{FOR_ANY_BOARD}\
+[boot]
+slot_size = "48M"
+[kernel]
+package = "linux-image-cloud-amd64"
+parameters = ["console=ttyS0"]
+initrd_modules = ["virtio_pci", "virtio_blk"]
 """
 """A small machine: what a test needs besides stands behind it."""
 KEEPS_HOST_KEY = """\

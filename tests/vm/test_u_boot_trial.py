@@ -7,7 +7,7 @@ from tests.conftest import Need
 from tests.projects import booted
 from tests.vm.device import Device
 from tests.vm.having_secrets import ssh_words
-from tests.vm.project import KEEPS_HOST_KEY, Project
+from tests.vm.project import FOR_ANY_BOARD, KEEPS_HOST_KEY, Project
 
 from reconix.vm.hardware import VIRT_ARM64_U_BOOT
 from reconix.vm.machine import BOOT_SECONDS
@@ -16,18 +16,7 @@ PROGRAMS = ("mmdebstrap", "qemu-aarch64-static", VIRT_ARM64_U_BOOT.program, "ssh
 NOTE = '[files.note]\ntext = "{}"\n'
 MACHINE = f"""\
 board = "qemu-arm64-uboot"
-packages = ["systemd", "systemd-sysv", "udev", "kmod", "iproute2", "dropbear", "python3"]
-[disk]
-system_size = "768M"
-data_size = "16M"
-[network.lan]
-match = "en*"
-dhcp = true
-names = false
-[ssh]
-enable = true
-[users.root]
-authorized_keys_files = ["../../key.pub"]
+{FOR_ANY_BOARD}\
 [health]
 timeout = "2min"
 {KEEPS_HOST_KEY}"""

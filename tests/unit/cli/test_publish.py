@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tests.config_projects import write
 from tests.made_generations import generation, toplevel
 from tests.project_files import enough
 
@@ -17,11 +18,7 @@ from reconix.transfer.format.stream import StreamReader
 def project(tmp_path: Path) -> Path:
     """A project with four generations in its store."""
     place = tmp_path / "project"
-    systems = place / "hosts/gw/systems"
-    systems.mkdir(parents=True)
-    (place / "reconix.toml").write_text('name = "test"\n')
-    (systems.parent / "machine.toml").write_text('kernel.package = "linux-image-amd64"\n')
-    (systems / "default.toml").touch()
+    write(place)
     with ChrootStore(tmp_path / "store") as store:
         for number in range(1, 5):
             add(store, number)

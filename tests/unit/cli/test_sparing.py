@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tests.config_projects import write
 from tests.made_generations import generation
 
 from reconix.base.process import run
@@ -32,11 +33,7 @@ def sent(project: Path, *words: str) -> int:
 
 def test_for_the_link_what_is_packed_travels_unpacked(tmp_path: Path) -> None:
     project = tmp_path / "project"
-    systems = project / "hosts/gw/systems"
-    systems.mkdir(parents=True)
-    (project / "reconix.toml").write_text('name = "test"\n')
-    (systems.parent / "machine.toml").write_text('kernel.package = "linux-image-amd64"\n')
-    (systems / "default.toml").touch()
+    write(project)
     with ChrootStore(tmp_path / "store") as store:
         for text in (LINES, LINES.replace(b"line 49 ", b"lime 49 ")):
             Pins(store.root, "test", "gw").add(generation(store, toplevel(store, text)))
