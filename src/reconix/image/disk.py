@@ -7,30 +7,34 @@
     data               an empty file system
 
 The same generation and the same layout give the same bytes: no mount, no root, no clock. The file
-is sparse.
+is sparse. Beside it lies its block map, ``IMAGE.bmap``, so that whoever writes it to a disk can
+skip what nobody will read (``block_map.py``).
 
-Tested by ``tests/compat/test_disk.py`` with sgdisk, fsck.fat, mtools and e2fsck; booted by
-``tests/vm/``.
+Tested by ``tests/compat/test_disk.py`` with sgdisk, fsck.fat, mtools and e2fsck, and by
+``tests/compat/test_bmaptool.py``; booted by ``tests/vm/``.
 """
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconix.base import progress
-from reconix.base.files import COPY_BYTES, remove_tree, sync_folder
+from reconix.base.files import COPY_BYTES, remove_tree, sync_folder, write_durably
 from reconix.boot import fat
 from reconix.boot.disk import DiskFile
 from reconix.boot.gpt import SECTOR, Partition
+from reconix.boot.tables import SlotTables
 from reconix.boot.tree import BootTree
 from reconix.config.schema.machine import Machine
+from reconix.image.block_map import BlockMap, Extent, map_of, print_block_map
 from reconix.image.ext4 import Format, make_ext4, system_format
-from reconix.image.layout import DATA, SYSTEM, Sizes, needed_bytes, plan
+from reconix.image.layout import DATA, MIB, SYSTEM, Sizes, needed_bytes, plan
 from reconix.image.new_files import NewFile, NewFolder, NewNode, new_folder, walk
 from reconix.image.pack import make_pack
 from reconix.image.system_files import FIRST_SLOT, content_places, system_files
+from reconix.image.used_blocks import used_extents
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.images import DeviceGeneration, read_device_generation
 from reconix.store.generation import Generation, read_generation
@@ -73,14 +77,24 @@ class Layout:
         return cls(sizes, machine.disk.size, data or {}, machine.disk.compress)
 
 
-def make_disk(store: ChrootStore, generation_path: StorePath, layout: Layout, into: Path) -> None:
-    """Make the disk image of a generation.
+def map_beside(image: Path) -> Path:
+    """Where the block map of an image lies."""
+    return image.with_name(f"{image.name}.bmap")
+
+
+def make_disk(
+    store: ChrootStore, generation_path: StorePath, layout: Layout, into: Path
+) -> BlockMap:
+    """Make the disk image of a generation, and its block map beside it.
 
     Args:
         store: has the generation.
         generation_path: what is installed.
         layout: sizes of the parts.
         into: the file; one that is there is replaced when the new one is whole.
+
+    Returns:
+        What of the image must be written to a disk.
 
     Raises:
         SlotTooSmall, DoesNotFit, DiskTooSmall: a part is larger than its place.
@@ -89,16 +103,23 @@ def make_disk(store: ChrootStore, generation_path: StorePath, layout: Layout, in
     try:
         image = work / "disk"
         with progress.stage(f"make the image {into.name}"):
-            _fill(store, generation_path, layout, image, work)
+            needed = _fill(store, generation_path, layout, image, work)
+        block_map = map_of(image, needed)
         if layout.is_secret:
             image.chmod(_SECRET_MODE)
+        map_beside(into).unlink(missing_ok=True)
         image.rename(into)
         sync_folder(into.parent)
+        write_durably(map_beside(into), print_block_map(block_map))
     finally:
         remove_tree(work)
+    return block_map
 
 
-def _fill(store: ChrootStore, path: StorePath, layout: Layout, image: Path, work: Path) -> None:
+def _fill(
+    store: ChrootStore, path: StorePath, layout: Layout, image: Path, work: Path
+) -> list[Extent]:
+    """Write all parts, and give the bytes that a disk must have."""
     generation = read_generation(store.store_dir, path)
     size = layout.disk_bytes or needed_bytes(layout.sizes)
     tables = plan(generation.host, size_bytes=size, sizes=layout.sizes)
@@ -113,12 +134,32 @@ def _fill(store: ChrootStore, path: StorePath, layout: Layout, image: Path, work
     with progress.stage("make the system partition"):
         installed = read_device_generation(store, path)
         if layout.compress:
-            _write_packed_system(installed, tables.named(SYSTEM), image, work)
+            system = _write_packed_system(installed, tables.named(SYSTEM), image, work)
         else:
             content = system_files(installed, generation.integrity)
             form = system_format(content, tables.named(SYSTEM).size_bytes, generation.integrity)
-            _write_system(content, tables.named(SYSTEM), form, image, work)
-    _write_data(tables.named(DATA), layout.data, image, work)
+            system = _write_system(content, tables.named(SYSTEM), form, image, work)
+    data = _write_data(tables.named(DATA), layout.data, image, work)
+    return [*_outside_of_file_systems(tables), *system, *data]
+
+
+def _outside_of_file_systems(tables: SlotTables) -> Iterator[Extent]:
+    """All around the partitions, the slot that boots, and what must not be taken for anything.
+
+    A slot that is empty begins with zeros on the disk, too: what was there before is none of ours.
+    """
+    end = (tables.last_usable + 1) * SECTOR
+    yield Extent(0, tables.slot(FIRST_SLOT).first * SECTOR)
+    yield Extent(end, tables.sectors * SECTOR - end)
+    for part in (*tables.slots, *tables.others):
+        if part == tables.slot(FIRST_SLOT):
+            yield _extent(part)
+        elif part.name not in (SYSTEM, DATA):
+            yield Extent(part.first * SECTOR, min(MIB, part.size_bytes))
+
+
+def _extent(part: Partition) -> Extent:
+    return Extent(part.first * SECTOR, part.size_bytes)
 
 
 def _write_slot(store: ChrootStore, generation: Generation, slot: Partition, image: Path) -> None:
@@ -131,31 +172,37 @@ def _write_slot(store: ChrootStore, generation: Generation, slot: Partition, ima
 
 def _write_packed_system(
     installed: DeviceGeneration, place: Partition, image: Path, work: Path
-) -> None:
+) -> list[Extent]:
     places, pack = content_places(installed), work / "pack"
     with progress.stage("compress the contents"):
         make_pack(places, pack, work)
     content = system_files(installed, pack=pack)
     form = system_format(content, place.size_bytes, packed=len(places))
-    _write_system(content, place, form, image, work)
+    return _write_system(content, place, form, image, work)
 
 
 def _write_system(
     content: NewFolder, place: Partition, form: Format, image: Path, work: Path
-) -> None:
+) -> list[Extent]:
     size_bytes = place.size_bytes
     make_ext4(work / "system.ext4", content, label=SYSTEM, size_bytes=size_bytes, form=form)
-    _copy_into(work / "system.ext4", image, place)
+    return _copy_into(work / "system.ext4", image, place)
 
 
-def _write_data(place: Partition, data: Mapping[str, NewNode], image: Path, work: Path) -> None:
+def _write_data(
+    place: Partition, data: Mapping[str, NewNode], image: Path, work: Path
+) -> list[Extent]:
     content = new_folder(data) if data else None
     make_ext4(work / "data.ext4", content, label=DATA, size_bytes=place.size_bytes)
-    _copy_into(work / "data.ext4", image, place)
+    return _copy_into(work / "data.ext4", image, place)
 
 
-def _copy_into(part: Path, image: Path, place: Partition) -> None:
-    """Copy what a sparse file really holds to the place of a partition."""
+def _copy_into(part: Path, image: Path, place: Partition) -> list[Extent]:
+    """Copy what a sparse file system really holds to the place of a partition.
+
+    Returns:
+        What of the image is in use there.
+    """
     with part.open("rb") as source, image.open("r+b") as target:
         size = part.stat().st_size
         begin = _next_data(source.fileno(), 0, size)
@@ -166,6 +213,8 @@ def _copy_into(part: Path, image: Path, place: Partition) -> None:
             while begin < end:
                 begin += target.write(source.read(min(COPY_BYTES, end - begin)))
             begin = _next_data(source.fileno(), end, size)
+    first = place.first * SECTOR
+    return [Extent(first + each.offset, each.size_bytes) for each in used_extents(part)]
 
 
 def _next_data(descriptor: int, offset: int, size: int) -> int:

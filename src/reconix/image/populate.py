@@ -117,7 +117,7 @@ def populate(image: Path, content: NewFolder) -> None:
     """
     descriptor = os.open(image, os.O_RDWR | os.O_CLOEXEC)
     try:
-        writer = _Writer(_Volume(descriptor))
+        writer = _Writer(Volume(descriptor))
         total = sum(node.size_bytes for node in walk(content) if isinstance(node, NewFile))
         with progress.stage("write files", total=total) as stage:
             writer.add_tree(content, stage)
@@ -126,7 +126,7 @@ def populate(image: Path, content: NewFolder) -> None:
         os.close(descriptor)
 
 
-class _Space:
+class Space:
     """Blocks or inodes, of which some are free; they are given out from the front.
 
     Args:
@@ -138,7 +138,7 @@ class _Space:
     def __init__(self, what: str, bitmaps: list[int], *, first: int, per_group: int) -> None:
         self.bitmaps, self.given = bitmaps, Counter[int]()
         self._what, self._first, self._per_group = what, first, per_group
-        self._runs = self._free_runs()
+        self._runs = self._runs_of("0+")
         self._next = Run(0, 0)
 
     def take(self, count: int) -> list[Run]:
@@ -162,18 +162,22 @@ class _Space:
         """The group of a member."""
         return (number - self._first) // self._per_group
 
+    def used(self) -> Iterator[Run]:
+        """All that is not free; no run goes beyond its group."""
+        return self._runs_of("1+")
+
     def _next_run(self) -> Run:
         for run in self._runs:
             return run
         raise NoRoom(f"the file system has too few {self._what}")
 
-    def _free_runs(self) -> Iterator[Run]:
-        """All that is free; no run goes beyond its group."""
+    def _runs_of(self, bits_wanted: str) -> Iterator[Run]:
+        """What is free, zeros, or not; no run goes beyond its group."""
         for group, bitmap in enumerate(self.bitmaps):
             bits = f"{bitmap:0{self._per_group}b}"[::-1]
             first = self._first + group * self._per_group
-            for free in re.finditer("0+", bits):
-                yield Run(first + free.start(), free.end() - free.start())
+            for found in re.finditer(bits_wanted, bits):
+                yield Run(first + found.start(), found.end() - found.start())
 
     def _mark(self, run: Run) -> None:
         group = self.group_of(run.first)
@@ -182,7 +186,7 @@ class _Space:
         self.given[group] += run.length
 
 
-class _Volume:
+class Volume:
     """The image: what mkfs has written there, read once, and written back at the end."""
 
     def __init__(self, descriptor: int) -> None:
@@ -198,8 +202,8 @@ class _Volume:
         groups = self._number("<I", 0) // self._per_group[1]
         self._groups = self._read_groups(groups)
         blocks, inodes = (self._bitmaps(kind) for kind in (_BLOCK_BITMAP, _INODE_BITMAP))
-        self.blocks = _Space("blocks", blocks, first=first, per_group=self._per_group[0])
-        self.inodes = _Space("inodes", inodes, first=1, per_group=self._per_group[1])
+        self.blocks = Space("blocks", blocks, first=first, per_group=self._per_group[0])
+        self.inodes = Space("inodes", inodes, first=1, per_group=self._per_group[1])
         self.folders = Counter[int]()
 
     def read(self, offset: int, size: int) -> bytes:
@@ -289,7 +293,7 @@ class _Volume:
 class _Writer:
     """Files on their way into a volume."""
 
-    def __init__(self, volume: _Volume) -> None:
+    def __init__(self, volume: Volume) -> None:
         self._volume = volume
         self._nodes: dict[int, _Node] = {}
 
@@ -453,7 +457,7 @@ def _lengthen(content: bytearray, last: int, more: int) -> None:
     content += bytes(more)
 
 
-def _print_inode(node: _Node, volume: _Volume) -> bytes:
+def _print_inode(node: _Node, volume: Volume) -> bytes:
     links = node.links if node.links <= _MAX_LINKS else 1  # a folder: "many"
     packed = _INODE.pack(
         *(node.mode, 0, node.size_bytes & 0xFFFFFFFF, _TIME, _TIME, _TIME, 0, 0),

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -238,5 +239,9 @@ def test_an_image_ends_with_how_to_flash_and_to_try_it(
     host: str | None, output: str | None, commands: list[str]
 ) -> None:
     arguments = argparse.Namespace(host=host, output=output and Path(output))
-    flash, _, attempt = _how_to_go_on(arguments, Path(output or "/x/disk.img")).splitlines()
-    assert commands[0] in flash and attempt.endswith(commands[1])
+    image = Path(output or "/x/disk.img")
+    flash, plain, _, attempt = _how_to_go_on(arguments, image).splitlines()
+    assert f"bmaptool copy {shlex.quote(str(image))} /dev/DISK" in flash
+    assert commands[0] in plain and attempt.endswith(commands[1])
+    flash, *_ = _how_to_go_on(arguments, image, Path("/x/disk.img.zst")).splitlines()
+    assert "bmaptool copy /x/disk.img.zst /dev/DISK" in flash
