@@ -32,3 +32,19 @@ def looped(file: Path, *options: str) -> Iterator[Path]:
         yield Path(device)
     finally:
         run("losetup", "--detach", device)
+
+
+@contextlib.contextmanager
+def partition(disk: Path, folder: Path, *, mib: int = 8) -> Iterator[Path]:
+    """The first MiBs of a disk behind the first as a partition, whatever the table says.
+
+    Not each kernel reads tables, and not each machine makes nodes: so both are made here.
+    """
+    run("addpart", disk, "1", "2048", str(mib << 11))
+    try:
+        node = folder / f"{disk.name}p1"
+        number = Path(f"/sys/class/block/{node.name}/dev").read_text()
+        run("mknod", node, "b", *number.strip().split(":"))
+        yield node
+    finally:
+        run("delpart", disk, "1")

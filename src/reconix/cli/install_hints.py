@@ -16,6 +16,7 @@ INSTALLED_BY = {
     "apt-cache": "apt",
     "apt-config": "apt",
     "apt-get": "apt",
+    "blockdev": "util-linux",
     "cp": "coreutils",
     "depmod": "kmod",
     "dpkg-deb": "dpkg",

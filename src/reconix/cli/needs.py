@@ -27,6 +27,8 @@ DEBS = ("dpkg-deb",)
 NIX = ("nix-store", "nix")
 """What systems that Nix builds need beside."""
 IMAGE = ("mkfs.ext4",)
+DISK = ("sh", "blockdev")
+"""What writing a disk needs beside."""
 PACK = ("mkfs.erofs",)
 """What an image needs beside where `disk.compress` is set."""
 RUN = ("qemu-img",)
@@ -44,6 +46,7 @@ NEEDED_BY = {
     "lock": LOCK,
     "build": (*PACKAGES, *ROOTS),
     "image": (*PACKAGES, *ROOTS, *IMAGE),
+    "install": (*DISK, *PACKAGES, *ROOTS, *IMAGE),
     "run": RUN,
     "deploy": REACH,
     "shell": REACH,
@@ -62,6 +65,7 @@ USED_BY = {
     "diff": (*PACKAGES, *ROOTS, *NIX),
     "build": (*NIX, "gzip"),
     "image": (*NIX, *PACK, *SECRETS),
+    "install": (*REACH, *NIX, *PACK, *SECRETS),
     "run": COMPUTERS,
     "secrets": (*REACH, *SECRETS),
     "status": REACH,

@@ -31,6 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser, *, virtual: bool) -> None:
     """
     otherwise = " (default: the virtual device that runs)" if virtual else ""
     parser.add_argument("--to", metavar="USER@ADDR", help=f"the device, as ssh is told{otherwise}")
+    add_way_arguments(parser)
+
+
+def add_way_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how ssh gets there."""
     parser.add_argument("-p", "--port", type=int, metavar="PORT", help="port of the device's ssh")
     parser.add_argument("-i", "--identity", metavar="FILE", help="key to log in with")
     parser.add_argument(

@@ -55,6 +55,7 @@ CASES = [
         "apt-config, dpkg-deb, tar, mmdebstrap, unshare, mount, sh, depmod are not installed",
     ),
     (["image"], "mkfs.ext4 is not installed"),
+    (["install", "--to", "/dev/no"], "sh, blockdev are not installed"),
     (["run"], "qemu-system-x86_64, qemu-img are not installed"),
     (["status", *ELSEWHERE], "ssh is not installed"),
     (["deploy", *ELSEWHERE], "ssh is not installed"),
