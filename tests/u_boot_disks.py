@@ -1,6 +1,7 @@
 """Disks for U-Boot whose slots hold kernels that say where they are from."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -43,12 +44,17 @@ def spec(system: str, kernel_name: str, parameters: Sequence[str] = ("gpt",)) ->
     )
 
 
-def tree(slot: int, parameters: Sequence[str] = ("gpt",)) -> BootTree:
+def tree(
+    slot: int, parameters: Sequence[str] = ("gpt",), device_tree: bytes | None = None
+) -> BootTree:
     """What a slot holds: two systems, which say their names and that of the slot."""
     contents: dict[str, bytes] = {f"/nix/store/{HASH}-initrd/initrd": bytes(99_999)}
     systems = []
     for name in SYSTEMS:
         made = spec(name, f"slot-{slot}-{name}", parameters)
+        if device_tree is not None:
+            made = replace(made, device_tree=f"/nix/store/{HASH}-device-tree/device-tree.dtb")
+            contents[made.device_tree or ""] = device_tree
         contents[made.kernel] = kernel(f"slot {slot} {name}")
         systems.append(BootSystem(name, made, (Digest(bytes(32)),)))
     return LOADER.boot_tree(systems, default="default", content=contents.__getitem__)

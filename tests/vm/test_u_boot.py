@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import Need
-from tests.u_boot_disks import ask, asked, make_disk, tree
+from tests.u_boot_disks import BASE, ask, asked, make_disk, tree
 
+from reconix.base.process import run
 from reconix.boot.control import NOTHING, Request, print_request
 from reconix.boot.disk import DiskFile
 from reconix.boot.gpt import SECTOR
@@ -153,6 +154,20 @@ def boot_line(disk: Path, boot: Boot, parameters: tuple[str, ...] | list[str]) -
     make_disk(disk, {1: tree(1, ("gpt", *parameters))})
     (line,) = boot(1)
     return line.removeprefix("slot 1 default: ").removesuffix(" runs")
+
+
+def test_a_device_tree_of_the_slot_is_given_to_the_kernel(
+    tmp_path: Path, disk: Path, boot: Boot, need: Need
+) -> None:
+    need("dtc")
+    source, compiled = tmp_path / "tree.dts", tmp_path / "tree.dtb"
+    source.write_text('/dts-v1/;\n/ { model = "of the slot"; chosen { }; };\n')
+    run("dtc", "-q", "-I", "dts", "-O", "dtb", "-o", compiled, source)
+    make_disk(disk, {1: tree(1, device_tree=compiled.read_bytes())})
+    (line,) = boot(1)
+    assert line.startswith("slot 1 default: init=")
+    said = (tmp_path / "console.log").read_text(errors="replace")
+    assert f"Flattened Device Tree blob at {BASE + (1 << 20):x}" in said
 
 
 def test_a_disk_without_a_control_partition_boots(disk: Path, boot: Boot) -> None:

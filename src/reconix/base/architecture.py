@@ -15,8 +15,11 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class _Facts:
     machine: str
+    qemu: str
+    triplet: str
     uefi: str
     loader: str
+    elf_bits: int
     elf_machine: int
     exit_code: bytes
     emulated_processor: str
@@ -27,6 +30,7 @@ class Architecture(enum.Enum):
 
     AMD64 = "amd64"
     ARM64 = "arm64"
+    ARMHF = "armhf"
 
     @property
     def is_of_this_machine(self) -> bool:
@@ -41,7 +45,7 @@ class Architecture(enum.Enum):
     @property
     def qemu(self) -> str:
         """As programs of QEMU are called: ``qemu-system-x86_64``."""
-        return _FACTS[self].machine
+        return _FACTS[self].qemu
 
     @property
     def nix_system(self) -> str:
@@ -51,7 +55,7 @@ class Architecture(enum.Enum):
     @property
     def triplet(self) -> str:
         """The folder of its libraries: ``x86_64-linux-gnu``."""
-        return f"{_FACTS[self].machine}-linux-gnu"
+        return _FACTS[self].triplet
 
     @property
     def uefi(self) -> str:
@@ -62,6 +66,11 @@ class Architecture(enum.Enum):
     def loader(self) -> str:
         """Where the dynamic loader of the GNU C library is."""
         return _FACTS[self].loader
+
+    @property
+    def elf_bits(self) -> int:
+        """How many an address has: 32 or 64."""
+        return _FACTS[self].elf_bits
 
     @property
     def elf_machine(self) -> int:
@@ -86,18 +95,35 @@ class Architecture(enum.Enum):
 _FACTS = {
     Architecture.AMD64: _Facts(
         "x86_64",
+        "x86_64",
+        "x86_64-linux-gnu",
         "x64",
         "/lib64/ld-linux-x86-64.so.2",
+        64,
         62,
         bytes.fromhex("b83c000000 31ff 0f05"),  # mov eax, 60; xor edi, edi; syscall
         "qemu64",
     ),
     Architecture.ARM64: _Facts(
         "aarch64",
+        "aarch64",
+        "aarch64-linux-gnu",
         "aa64",
         "/lib/ld-linux-aarch64.so.1",
+        64,
         183,
         bytes.fromhex("a80b80d2 000080d2 010000d4"),  # mov x8, #93; mov x0, #0; svc #0
         "cortex-a57",
+    ),
+    Architecture.ARMHF: _Facts(
+        "armv7l",
+        "arm",
+        "arm-linux-gnueabihf",
+        "arm",
+        "/lib/ld-linux-armhf.so.3",
+        32,
+        40,
+        bytes.fromhex("0170a0e3 0000a0e3 000000ef"),  # mov r7, #1; mov r0, #0; svc #0
+        "cortex-a15",
     ),
 }

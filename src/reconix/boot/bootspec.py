@@ -14,7 +14,7 @@ toplevel of their own, each described by a document of the same form inside the 
          "initrd": "/nix/store/…-initrd/initrd", "init": "@toplevel@/init",
          "toplevel": "@toplevel@"},
      "org.nixos.specialisation.v1": {"quiet": {"org.nixos.bootspec.v1": {…}}},
-     "org.reconix.v1": {"name": "mqtt"}}
+     "org.reconix.v1": {"name": "mqtt", "deviceTree": "/nix/store/…-device-tree/device-tree.dtb"}}
 
 Source: Nix RFC 125, *Bootspec*.
 Tested by ``tests/unit/boot/test_bootspec.py``.
@@ -57,6 +57,7 @@ class BootSpec:
         initrd: path of the initrd in the store; a kernel may do without one.
         toplevel: the store path of the system, or ``SELF``.
         init: the first program.
+        device_tree: path of the description of the board in the store; most need none.
     """
 
     name: str
@@ -67,16 +68,22 @@ class BootSpec:
     initrd: str | None
     toplevel: str = SELF
     init: str = f"{SELF}/init"
+    device_tree: str | None = None
 
     def __post_init__(self) -> None:
-        for path in (self.kernel, self.initrd):
-            if path is not None and not _STORE_FILE.fullmatch(path):
+        for path in self.files:
+            if not _STORE_FILE.fullmatch(path):
                 raise BadBootSpec(f"{path!r} is no file in the store")
         for text in (self.name, self.system, self.label, self.init, *self.kernel_parameters):
             if not _ONE_LINE.fullmatch(text):
                 raise BadBootSpec(f"{text!r} does not fit on a line")
         if " " in self.init or not self.init.startswith(("/", SELF)):
             raise BadBootSpec(f"{self.init!r} is no path of a program")
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What a slot must hold to start it, as paths in the store."""
+        return tuple(path for path in (self.kernel, self.initrd, self.device_tree) if path)
 
 
 def parse_bootspec(content: bytes, *, toplevel: str) -> BootSpec:
@@ -124,6 +131,7 @@ def _spec(document: Fields) -> BootSpec:
         initrd=fields.text("initrd") if fields.has("initrd") else None,
         toplevel=fields.text("toplevel"),
         init=fields.text("init"),
+        device_tree=ours.text("deviceTree") if ours and ours.has("deviceTree") else None,
     )
 
 
@@ -149,4 +157,6 @@ def print_bootspec(spec: BootSpec) -> bytes:
     document: dict[str, JsonInput] = {_NIXOS: fields}
     if spec.name:
         document[_RECONIX] = {"name": spec.name}
+        if spec.device_tree is not None:
+            document[_RECONIX] = {"name": spec.name, "deviceTree": spec.device_tree}
     return print_json(document)

@@ -36,7 +36,7 @@ def packages_recipe(
         packages: all that is in it.
         lock: of the host.
     """
-    inputs = [("suite", lock.suites[0]), ("architecture", lock.architecture), *_pinned(packages)]
+    inputs = [("suite", lock.suites[0]), ("architecture", lock.architecture), *pinned(packages)]
     code = (*recipes.sources(debian), debian.AGENT_COMMAND)
     return Recipe(kind, name, tuple(inputs), code)
 
@@ -44,7 +44,7 @@ def packages_recipe(
 def linux_recipe(system: SystemLock) -> Recipe:
     """What the object of a kernel is made from."""
     name = f"linux-{linux_version(system)}"
-    return Recipe("linux", name, tuple(_pinned(system.kernel)), recipes.sources(linux))
+    return Recipe("linux", name, tuple(pinned(system.kernel)), recipes.sources(linux))
 
 
 def linux_version(system: SystemLock) -> str:
@@ -52,5 +52,6 @@ def linux_version(system: SystemLock) -> str:
     return max(_KERNEL_PACKAGE.sub("", package.name) for package in system.kernel)
 
 
-def _pinned(packages: Iterable[LockedPackage]) -> list[tuple[str, str]]:
+def pinned(packages: Iterable[LockedPackage]) -> list[tuple[str, str]]:
+    """Packages as inputs of a recipe, sorted."""
     return [(package.id, str(package.sha256)) for package in sorted(packages)]

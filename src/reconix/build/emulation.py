@@ -30,7 +30,7 @@ exec "$@"
 """
 """In a mount namespace of one's own; ``/sys`` is a folder that is always there."""
 
-_ELF_HEADER_BYTES, _SEGMENT_BYTES, _LOADED_AT = 64, 56, 0x400000
+_LOADED_AT = 0x400000
 _SECONDS = 30.0
 
 
@@ -92,7 +92,7 @@ def rule(architecture: Architecture, program: Path) -> str:
     Flags: P, programs are told how they were called; O, they may be readable by none; C, set-id
     bits count; F, the interpreter is opened now.
     """
-    header = _elf_header(architecture)[:20]
+    header = _Elf(architecture).header()[:20]
     magic, mask = bytearray(header), bytearray(b"\xff" * len(header))
     mask[7], mask[16] = 0, 0xFE  # byte 7: the operating system that it was made for
     texts = ("".join(f"\\x{byte:02x}" for byte in each) for each in (magic, mask))
@@ -111,22 +111,39 @@ def _works(words: Sequence[str], architecture: Architecture) -> bool:
         )
 
 
-def _elf_header(architecture: Architecture) -> bytes:
-    """Source: elf(5), ``Elf64_Ehdr``: little endian, one segment, nothing else."""
-    fields = [
-        *((2, 2), (architecture.elf_machine, 2), (1, 4)),
-        *((_LOADED_AT + _ELF_HEADER_BYTES + _SEGMENT_BYTES, 8), (_ELF_HEADER_BYTES, 8), (0, 8)),
-        *((0, 4), (_ELF_HEADER_BYTES, 2), (_SEGMENT_BYTES, 2), (1, 2), (0, 2), (0, 2), (0, 2)),
-    ]
-    return b"\x7fELF\2\1\1".ljust(16, b"\0") + _little(fields)
-
-
 def smallest_program(architecture: Architecture) -> bytes:
     """One that ends with status 0."""
-    code = architecture.exit_code
-    size = _ELF_HEADER_BYTES + _SEGMENT_BYTES + len(code)
-    segment = [(1, 4), (5, 4), (0, 8), (_LOADED_AT, 8), (_LOADED_AT, 8), (size, 8), (size, 8)]
-    return _elf_header(architecture) + _little([*segment, (1 << 16, 8)]) + code
+    return _Elf(architecture).program(architecture.exit_code)
+
+
+class _Elf:
+    """Programs of one segment and nothing else, little endian.
+
+    Source: elf(5), ``Elf32_Ehdr``, ``Elf64_Ehdr``, ``Elf32_Phdr``, ``Elf64_Phdr``.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        self._machine, self._is_64 = architecture.elf_machine, architecture.elf_bits == 64
+        self._word = architecture.elf_bits // 8
+        self._header_bytes, self._segment_bytes = (64, 56) if self._is_64 else (52, 32)
+
+    def header(self) -> bytes:
+        entry = _LOADED_AT + self._header_bytes + self._segment_bytes
+        fields = [
+            *((2, 2), (self._machine, 2), (1, 4)),
+            *((entry, self._word), (self._header_bytes, self._word), (0, self._word)),
+            *((0, 4), (self._header_bytes, 2), (self._segment_bytes, 2), (1, 2)),
+            *((0, 2), (0, 2), (0, 2)),
+        ]
+        kind = 2 if self._is_64 else 1
+        return bytes((*b"\x7fELF", kind, 1, 1)).ljust(16, b"\0") + _little(fields)
+
+    def program(self, code: bytes) -> bytes:
+        size = self._header_bytes + self._segment_bytes + len(code)
+        places = [(value, self._word) for value in (0, _LOADED_AT, _LOADED_AT, size, size)]
+        flags = (5, 4)
+        segment = [(1, 4), flags, *places] if self._is_64 else [(1, 4), *places, flags]
+        return self.header() + _little([*segment, (1 << 16, self._word)]) + code
 
 
 def _little(fields: Sequence[tuple[int, int]]) -> bytes:

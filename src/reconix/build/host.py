@@ -27,12 +27,13 @@ from reconix.base.architecture import Architecture
 from reconix.base.digests import Digest
 from reconix.base.files import read_bounded
 from reconix.base.firmware import FirmwareKind
+from reconix.boot.loaders.arm_kernels import START_COMMANDS
 from reconix.boot.loaders.loader import BootLoader
 from reconix.boot.loaders.systemd_boot import Program, SystemdBoot
 from reconix.boot.loaders.u_boot import UBootScript
 from reconix.build import cached_recipes, nixos, recipes
 from reconix.build.agent import bytecode, zipapp
-from reconix.build.boot import initrd, linux
+from reconix.build.boot import device_tree, initrd, linux
 from reconix.build.boot.linux import Modules
 from reconix.build.etc import configured_files, file_precedence
 from reconix.build.etc.generated_files import Etc, make_etc, units_of_ones_own
@@ -222,6 +223,23 @@ def _kernel(workshop: Workshop, system: SystemLock) -> FullKernel:
     return FullKernel(workshop.store, path, cached_recipes.linux_version(system))
 
 
+def _device_tree(workshop: Workshop, host: Host, system: SystemLock) -> StorePath | None:
+    """The device tree of the board, from the package of a system's kernel."""
+    name, overlays = host.machine.boot.device_tree, host.machine.boot.device_tree_overlays
+    if name is None:
+        return None
+
+    def make(into: Path) -> None:
+        files = workshop.fetch(system.kernel)
+        packages = [files[package] for package in sorted(files)]
+        device_tree.make_device_tree(packages, name, overlays, into)
+
+    inputs = [("name", name), *cached_recipes.pinned(system.kernel)]
+    inputs += [(f"overlay {path.suffix}", str(Digest.of_file(path))) for path in overlays]
+    recipe = Recipe("device tree", "device-tree", tuple(inputs), recipes.sources(device_tree))
+    return recipes.realise(workshop.store, recipe, make)
+
+
 def _whole(host: Host, kernel: FullKernel) -> StorePath:
     """A kernel with all of its modules: packed where unpacked ones would take too much room."""
     minified = any(system.minify.enable for system in host.systems.values())
@@ -389,6 +407,7 @@ class _SystemBuild:
             etc_sidecar=_add_sidecar(store, Sidecar(etc_path, etc.metadata)),
             placed=placed,
             containers=self.workshop.containers.make(self.host, self.lock, self.name, root),
+            device_tree=_device_tree(self.workshop, self.host, self.lock.systems[self.name]),
         )
 
     def _modules(self) -> StorePath:
@@ -473,7 +492,8 @@ def _loader(workshop: Workshop, host: Host, lock: HostLock) -> BootLoader:
     boot, architecture = host.machine.boot, Architecture(lock.architecture)
     if boot.firmware is FirmwareKind.U_BOOT:
         assert boot.load_base is not None  # config/rules/machine.py
-        return UBootScript(partial(fill, "boot.cmd"), boot.load_base)
+        command = START_COMMANDS[architecture]
+        return UBootScript(partial(fill, "boot.cmd"), boot.load_base, command)
     name = f"{_LOADERS}/systemd-boot{architecture.uefi}.efi"
     return SystemdBoot(Program[architecture.name], _member(workshop, lock.loader[0], name))
 

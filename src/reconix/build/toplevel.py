@@ -28,6 +28,7 @@ from pathlib import Path
 
 from reconix.boot.bootspec import BootSpec, print_bootspec
 from reconix.build.agent import settings
+from reconix.build.boot import device_tree
 from reconix.build.on_device import secrets
 from reconix.build.software.placed import NOTHING_PLACED, Placed
 from reconix.config.schema.hosts import Host
@@ -59,14 +60,16 @@ class Components:
     placed: Placed = NOTHING_PLACED
     containers: StorePath | None = None
     """What has all about containers, and refers to what they are made of."""
+    device_tree: StorePath | None = None
+    """What has that of the board, if a machine names one."""
 
     def paths(self) -> tuple[StorePath, ...]:
         """All of them."""
         sidecars = (self.root_sidecar, self.etc_sidecar)
         kernel = dict.fromkeys((self.linux, self.modules))
         own = (self.root, self.etc, *kernel, self.initrd, self.agent)
-        contained = (self.containers,) if self.containers else ()
-        return (*own, *sidecars, *self.placed.objects(), *contained)
+        some = (path for path in (self.containers, self.device_tree) if path)
+        return (*own, *sidecars, *self.placed.objects(), *some)
 
     def links(self) -> dict[str, Symlink]:
         """Those that each system has, and that to containers."""
@@ -129,6 +132,9 @@ def _bootspec(host: Host, name: str, components: Components) -> BootSpec:
         kernel=f"{components.linux}/vmlinuz",
         kernel_parameters=(*ALWAYS, *host.systems[name].kernel.parameters),
         initrd=f"{components.initrd}/initrd",
+        device_tree=f"{components.device_tree}/{device_tree.FILE}"
+        if components.device_tree
+        else None,
     )
 
 

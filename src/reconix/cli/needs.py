@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from reconix.base.errors import ReconixError
 from reconix.base.process import ProgramMissing, find
 from reconix.build import emulation, isolation
+from reconix.build.boot import device_tree
 from reconix.cli.install_hints import how_to_install
 from reconix.config.schema.hosts import Host
 from reconix.vm import hardware
@@ -29,6 +30,8 @@ NIX = ("nix-store", "nix")
 IMAGE = ("mkfs.ext4",)
 DISK = ("sh", "blockdev")
 """What writing a disk needs beside."""
+OVERLAYS = device_tree.PROGRAMS
+"""What a build needs beside where `boot.device_tree_overlays` is set."""
 PACK = ("mkfs.erofs",)
 """What an image needs beside where `disk.compress` is set."""
 RUN = ("qemu-img",)
@@ -63,9 +66,9 @@ SECRETS = ("age", "sops")
 USED_BY = {
     "lock": (*NIX, *DEBS),
     "diff": (*PACKAGES, *ROOTS, *NIX),
-    "build": (*NIX, "gzip"),
-    "image": (*NIX, *PACK, *SECRETS),
-    "install": (*REACH, *NIX, *PACK, *SECRETS),
+    "build": (*NIX, *OVERLAYS, "gzip"),
+    "image": (*NIX, *OVERLAYS, *PACK, *SECRETS),
+    "install": (*REACH, *NIX, *OVERLAYS, *PACK, *SECRETS),
     "run": COMPUTERS,
     "secrets": (*REACH, *SECRETS),
     "status": REACH,
@@ -108,6 +111,7 @@ def expect_build(host: Host) -> None:
         NotEmulated: programs of the host's architecture do not run here.
     """
     expect(*PACKAGES, *(ROOTS if host.systems else ()), *(NIX if host.nixos else ()))
+    expect(*(OVERLAYS if host.machine.boot.device_tree_overlays else ()))
     if host.systems:
         isolation.check()
         emulation.own_rule(host.architecture)

@@ -209,6 +209,7 @@ class _Loader:
         board = self._board(own)
         table = merge_tables(board.defaults, own) if board else own
         self._machines[folder.name] = table
+        self._problems += missing_files(_of_machine_alone(table, self._modules.system))
         machine = self._make(MACHINE, table, file)
         each = list(self._system_files(folder))
         tables = self._tables_of_systems(table, each)
@@ -305,6 +306,12 @@ class _Loader:
         made, problems = construct.make(shape, table, Place(file))
         self._problems += problems
         return made
+
+
+def _of_machine_alone(machine: Table, system: TableShape) -> Table:
+    """What a machine says and no system may: the rest is looked at with each system."""
+    alone = {k: v for k, v in machine.entries.items() if k not in system.options}
+    return Table(alone, machine.place)
 
 
 def _complete(system: System, project: Project) -> System:

@@ -1,8 +1,9 @@
 """Platforms: which of the images of an index is for a device.
 
 An index has one image for each kind of machine, named with the words of Go. Debian's names of
-architectures that we build for are the same, and an arm64 of ours is the eighth version. Of several
-that would do, the most exact counts, and of equal ones the first.
+architectures that we build for are the same, save that ``armhf`` is the seventh version of ``arm``;
+an arm64 of ours is the eighth. Of several that would do, the most exact counts, and of equal ones
+the first.
 
 Source: OCI image specification 1.1, *Image Index*, ``platform``; for variants its table
 *Platform Variants*.
@@ -15,8 +16,11 @@ from typing import TypeVar
 
 _Thing = TypeVar("_Thing")
 
-_VARIANTS = {"amd64": ("", "v1"), "arm64": ("v8", "")}
+_VARIANTS = {"amd64": ("", "v1"), "arm64": ("v8", ""), "armhf": ("v7", "v6", "")}
 """What runs on every machine of an architecture, the best first."""
+
+_NAMES = {"armhf": "arm"}
+"""Of architectures that Debian and Go call by different names."""
 
 UNKNOWN = "unknown"
 """Of attestations, which are listed beside the images that they are about."""
@@ -42,7 +46,8 @@ class Platform:
 def rank(platform: Platform, architecture: str) -> int | None:
     """How well something fits to an architecture, 0 the best; nothing if it does not run there."""
     variants = _VARIANTS.get(architecture, ("",))
-    if (platform.system, platform.architecture) != ("linux", architecture):
+    name = _NAMES.get(architecture, architecture)
+    if (platform.system, platform.architecture) != ("linux", name):
         return None
     return variants.index(platform.variant) if platform.variant in variants else None
 

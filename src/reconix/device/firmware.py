@@ -22,6 +22,8 @@ from reconix.device.hardware.disk import open_disk
 from reconix.device.paths import Paths
 from reconix.device.settings.policy import MAX_BYTES, NAME, parse_policy
 
+_PROGRAMS = {"aarch64": Program.ARM64, "armv7l": Program.ARMHF}
+
 
 def firmware_of(paths: Paths) -> Firmware:
     """What this device can be told about its next boot."""
@@ -29,7 +31,7 @@ def firmware_of(paths: Paths) -> Firmware:
         case FirmwareKind.U_BOOT:
             return UBoot(partial(open_disk, paths), paths.proc / "cmdline")
         case FirmwareKind.UEFI:
-            program = Program.ARM64 if os.uname().machine == "aarch64" else Program.AMD64
+            program = _PROGRAMS.get(os.uname().machine, Program.AMD64)
             return Uefi(Variables(paths.efivars), program.value)
 
 

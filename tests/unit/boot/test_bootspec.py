@@ -68,6 +68,13 @@ def test_specialisations_are_documents_in_the_document() -> None:
         parse_specialisations(broken.encode(), toplevel=TOPLEVEL)
 
 
+def test_a_device_tree_is_named_below_our_own_key() -> None:
+    with_tree = replace(SPEC, device_tree=f"/nix/store/{HASH}-device-tree/device-tree.dtb")
+    read = parse_bootspec(print_bootspec(with_tree), toplevel=TOPLEVEL)
+    assert read.device_tree == with_tree.device_tree
+    assert with_tree.files == (*SPEC.files, with_tree.device_tree)
+
+
 def test_a_kernel_may_do_without_initrd() -> None:
     bare = replace(SPEC, initrd=None)
     assert b"initrd" not in print_bootspec(bare)

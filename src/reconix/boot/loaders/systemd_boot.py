@@ -3,7 +3,7 @@
     EFI/BOOT/BOOTX64.EFI         systemd-boot; on arm64 BOOTAA64.EFI
     loader/loader.conf           which entry, no menu, no editor
     loader/entries/<system>.conf one for each system
-    reconix/<…>-vmlinuz, …       kernels and initrds, once each
+    reconix/<…>-vmlinuz, …       kernels, initrds and device trees, once each
 
 Another system is chosen with ``LoaderEntryOneShot`` (for one boot) or ``LoaderEntryDefault``, whose
 values are the names of the entries, see ``boot/oneshots/``.
@@ -44,6 +44,7 @@ class Program(Enum):
 
     AMD64 = "EFI/BOOT/BOOTX64.EFI"
     ARM64 = "EFI/BOOT/BOOTAA64.EFI"
+    ARMHF = "EFI/BOOT/BOOTARM.EFI"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +70,7 @@ class SystemdBoot:
         }
         for system in systems:
             files[entry_file(system.name)] = _entry(system)
-            for path in (system.spec.kernel, system.spec.initrd):
-                if path is not None:
-                    files[slot_path(path)] = content(path)
+            files |= {slot_path(path): content(path) for path in system.spec.files}
         return BootTree.of(files)
 
 
@@ -95,5 +94,7 @@ def _entry(system: BootSystem) -> bytes:
     lines = [f"title {spec.label}", f"linux /{slot_path(spec.kernel)}"]
     if spec.initrd is not None:
         lines.append(f"initrd /{slot_path(spec.initrd)}")
+    if spec.device_tree is not None:
+        lines.append(f"devicetree /{slot_path(spec.device_tree)}")
     lines.append(f"options {system.command_line}")
     return "".join(f"{line}\n" for line in lines).encode()

@@ -2,22 +2,23 @@
 
     boot.scr                     the script, in the wrapping that U-Boot looks for
     reconix/<system>.env         for each system: its kernel, its initrd, where they go, arguments
-    reconix/<…>-vmlinuz, …       kernels and initrds, once each
+    reconix/<…>-vmlinuz, …       kernels, initrds and device trees, once each
 
 The script (``build/data/boot.cmd``) reads the control sector, forgets what it asks for before it
 obeys, goes on with the script of another slot where that is asked for, and starts a system. It is
 in no way ours which program runs it: any U-Boot that finds scripts on a bootable partition.
 
 Where things go in memory follows from one address, the base of the board. A kernel takes more than
-its file when it runs; its header says how much, so nothing overlaps, whatever a board's own
-variables say::
+its file when it runs; its header says how much (``arm_kernels.py``), so nothing overlaps, whatever
+a board's own variables say::
 
     base            what the script reads: sector, zeros, variables, the script of another slot
+    base + 1 MiB    the device tree, and the room that U-Boot needs to complete it
     base + 2 MiB    the kernel, as far as its header says
     the next 2 MiB  the initrd
 
 Source: U-Boot, ``include/image.h`` (legacy image) and *booti command*; Linux, ``Documentation/arch/
-arm64/booting.rst`` (the header of an Image, 2 MiB).
+arm64/booting.rst`` (2 MiB).
 Tested by ``tests/unit/boot/loaders/test_u_boot.py``, against ``mkimage`` by
 ``tests/compat/test_u_boot.py``, and by every boot in ``tests/vm/test_u_boot.py``.
 """
@@ -29,7 +30,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconix.base.errors import ReconixError
+from reconix.boot.loaders.arm_kernels import StartCommand, UnfitKernel
 from reconix.boot.loaders.loader import STORED, BootSystem, Content, check_default, slot_path
 from reconix.boot.tree import BadBootTree, BootTree
 
@@ -38,37 +39,33 @@ BOOTED = "reconix.booted="
 """How the word of the command line begins that names the partition which was booted."""
 
 ALIGNMENT = 2 << 20
-_PLACES = {"control": 0x0, "zeros": 0x1000, "entry": 0x10000, "script": 0x80000}
+_PLACES = {"control": 0x0, "zeros": 0x1000, "entry": 0x10000, "script": 0x80000, "tree": 0x100000}
+_DEVICE_TREE_BYTES = 512 << 10
 _ENTRY_BYTES = _PLACES["script"] - _PLACES["entry"]
 _ADDED = len(f" {BOOTED}{'0' * 36}")
 _MAX_ARGUMENTS_BYTES = 2047 - _ADDED
 _UNSAFE = re.compile(r"""[^ -~]|["'\\$`;&|<>(){}#]""")
 """What the shell of U-Boot, or its import of variables, might take for something else."""
 
-_HEADER_BYTES = 64
-_IMAGE_MAGIC = b"ARM\x64"
 _LEGACY = struct.Struct(">IIIIIIIBBBB32s")
 _MAGIC = 0x27051956
-_OS_LINUX, _ARCH_ARM64, _TYPE_SCRIPT, _NO_COMPRESSION = 5, 22, 6, 0
-
-
-class UnfitKernel(ReconixError):
-    """U-Boot cannot start this kernel on this board."""
-
-    exit_code = 36
+_OS_LINUX, _TYPE_SCRIPT, _NO_COMPRESSION = 5, 6, 0
+_ARCHITECTURES = {StartCommand.BOOTI: 22, StartCommand.BOOTZ: 2}
 
 
 @dataclass(frozen=True, slots=True)
 class UBootScript:
-    """U-Boot for 64-bit Arm.
+    """U-Boot for Arm.
 
     Args:
         script: fills the places of the script; gets a text for each.
         base: the first address of memory that may be used, a multiple of ``ALIGNMENT``.
+        command: what starts a kernel.
     """
 
     script: Callable[..., str]
     base: int
+    command: StartCommand = StartCommand.BOOTI
 
     def boot_tree(
         self, systems: Sequence[BootSystem], *, default: str, content: Content
@@ -76,17 +73,17 @@ class UBootScript:
         """The files of a slot, see ``BootLoader``.
 
         Raises:
-            UnfitKernel: a kernel is not one for 64-bit Arm, or its arguments cannot be said.
+            UnfitKernel: a kernel is not of the form that the command starts, a device tree is too
+                large, or arguments cannot be said.
         """
         check_default(systems, default)
         places = {name: f"{self.base + offset:x}" for name, offset in _PLACES.items()}
-        script = self.script(**places, default=default).encode()
-        files: dict[str, bytes | Path] = {SCRIPT: print_script(script)}
+        words = {**places, "default": default, "start": self.command.value}
+        script = print_script(self.script(**words).encode(), self.command)
+        files: dict[str, bytes | Path] = {SCRIPT: script}
         for system in systems:
             files[entry_file(system.name)] = self._entry(system, content)
-            for path in (system.spec.kernel, system.spec.initrd):
-                if path is not None:
-                    files[slot_path(path)] = content(path)
+            files |= {slot_path(path): content(path) for path in system.spec.files}
         return BootTree.of(files)
 
     def _entry(self, system: BootSystem, content: Content) -> bytes:
@@ -94,10 +91,13 @@ class UBootScript:
         kernel_at = self.base + ALIGNMENT
         kernel = slot_path(spec.kernel)
         said = {"kernel": kernel, "kernel_at": f"{kernel_at:x}"}
-        size = kernel_size(_head(content(spec.kernel)), kernel)
+        end = self.command.end(content(spec.kernel), kernel, kernel_at)
         if spec.initrd is not None:
             said["initrd"] = slot_path(spec.initrd)
-            said["initrd_at"] = f"{kernel_at + _aligned(size):x}"
+            said["initrd_at"] = f"{_aligned(end):x}"
+        if spec.device_tree is not None:
+            said["device_tree"] = slot_path(spec.device_tree)
+            _expect_device_tree(content(spec.device_tree), said["device_tree"])
         said["arguments"] = _arguments(system)
         made = "".join(f"reconix_{name}={value}\n" for name, value in said.items()).encode()
         if len(made) > _ENTRY_BYTES:
@@ -128,44 +128,20 @@ def _arguments(system: BootSystem) -> str:
     return line
 
 
-def kernel_size(head: bytes, name: str) -> int:
-    """How many bytes of memory a kernel for 64-bit Arm takes, by its header.
-
-    Args:
-        head: its first 64 bytes.
-        name: of the file.
-
-    Raises:
-        UnfitKernel: it is not one, or compressed.
-
-    Source: Linux, ``Documentation/arch/arm64/booting.rst``, *Call the kernel image*.
-    """
-    if len(head) < _HEADER_BYTES or head[56:60] != _IMAGE_MAGIC:
-        raise UnfitKernel(
-            f"{name} is no kernel that U-Boot can start on 64-bit Arm",
-            hint="its architecture must be arm64, and it must not be compressed",
-        )
-    (size,) = struct.unpack_from("<Q", head, 16)
-    if not 0 < size < 1 << 30:
-        raise UnfitKernel(f"{name} says that it takes {size} bytes of memory")
-    return int(size)
-
-
-def _head(content: bytes | Path) -> bytes:
-    if isinstance(content, bytes):
-        return content[:_HEADER_BYTES]
-    with content.open("rb") as file:
-        return file.read(_HEADER_BYTES)
+def _expect_device_tree(content: bytes | Path, name: str) -> None:
+    size = len(content) if isinstance(content, bytes) else content.stat().st_size
+    if size > _DEVICE_TREE_BYTES:
+        raise UnfitKernel(f"{name} has {size} bytes, a device tree may have {_DEVICE_TREE_BYTES}")
 
 
 def _aligned(size: int) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
-def print_script(script: bytes) -> bytes:
+def print_script(script: bytes, command: StartCommand = StartCommand.BOOTI) -> bytes:
     """A script in the wrapping of U-Boot's legacy images, of time 0 and without a name."""
     data = struct.pack(">II", len(script), 0) + script
     body = zlib.crc32(data)
-    kind = (_OS_LINUX, _ARCH_ARM64, _TYPE_SCRIPT, _NO_COMPRESSION, bytes(32))
+    kind = (_OS_LINUX, _ARCHITECTURES[command], _TYPE_SCRIPT, _NO_COMPRESSION, bytes(32))
     bare = _LEGACY.pack(_MAGIC, 0, 0, len(data), 0, 0, body, *kind)
     return _LEGACY.pack(_MAGIC, zlib.crc32(bare), 0, len(data), 0, 0, body, *kind) + data

@@ -28,6 +28,8 @@ is left to do when the agent does not run, and what starts containers without it
 
 def beside(architecture: Architecture) -> tuple[Path, ...]:
     """What lies beside the program: scripts, and the part of it that is compiled."""
+    if architecture.machine not in compiled.MACHINES:
+        return SCRIPTS
     return *SCRIPTS, Path(compiled.__file__).with_name(compiled.file_name(architecture.machine))
 
 

@@ -37,16 +37,22 @@ else
   setenv reconix_system @default@
   load ${devtype} ${devnum}:${reconix_part} @entry@ reconix/@default@.env
 fi
-if env import -t @entry@ ${filesize} reconix_kernel reconix_kernel_at reconix_initrd reconix_initrd_at reconix_arguments && part uuid ${devtype} ${devnum}:${reconix_part} reconix_booted; then
+if env import -t @entry@ ${filesize} reconix_kernel reconix_kernel_at reconix_initrd reconix_initrd_at reconix_device_tree reconix_arguments && part uuid ${devtype} ${devnum}:${reconix_part} reconix_booted; then
   echo "reconix: ${reconix_system} starts from partition ${reconix_part}"
   setenv bootargs "${reconix_arguments} reconix.booted=${reconix_booted}"
   setenv reconix_tree ${fdt_addr}
   test -n "${reconix_tree}" || setenv reconix_tree ${fdtcontroladdr}
-  if load ${devtype} ${devnum}:${reconix_part} ${reconix_kernel_at} ${reconix_kernel}; then
+  if test -n "${reconix_device_tree}"; then
+    # Places follow from sizes: nothing is to be moved.
+    setenv fdt_high ffffffffffffffff; setenv initrd_high ffffffffffffffff
+    setenv reconix_tree
+    load ${devtype} ${devnum}:${reconix_part} @tree@ ${reconix_device_tree} && setenv reconix_tree @tree@
+  fi
+  if test -n "${reconix_tree}" && load ${devtype} ${devnum}:${reconix_part} ${reconix_kernel_at} ${reconix_kernel}; then
     if test -z "${reconix_initrd}"; then
-      booti ${reconix_kernel_at} - ${reconix_tree}
+      @start@ ${reconix_kernel_at} - ${reconix_tree}
     elif load ${devtype} ${devnum}:${reconix_part} ${reconix_initrd_at} ${reconix_initrd}; then
-      booti ${reconix_kernel_at} ${reconix_initrd_at}:${filesize} ${reconix_tree}
+      @start@ ${reconix_kernel_at} ${reconix_initrd_at}:${filesize} ${reconix_tree}
     fi
   fi
 fi

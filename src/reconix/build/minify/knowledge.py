@@ -11,11 +11,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from reconix.base.architecture import Architecture
 from reconix.build.minify.edges.units import UnitEdges
 from reconix.build.minify.files import Files
 from reconix.build.minify.graph import Edge
 
-_LIBRARIES = r"usr/lib/(?:x86_64-linux-gnu|aarch64-linux-gnu)"
+_LIBRARIES = f"usr/lib/(?:{'|'.join(each.triplet for each in Architecture)})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,11 @@ import re
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 
+from reconix.base.architecture import Architecture
 from reconix.build.minify.files import Files
 
 _SWAP = re.compile(rb"(?m)^[^#\n]*\sswap\s")
-_MULTIARCH = r"(?:x86_64|aarch64)-linux-gnu"
+_MULTIARCH = f"(?:{'|'.join(each.triplet for each in Architecture)})"
 _UNIT = r"usr/lib/systemd/system/(?:.*/)?"
 _OF_FSTAB = r"systemd-(?:fsck|growfs|makefs|quotacheck|remount-fs)"
 _DISK_DRIVERS = ("scsi_mod", "libata")

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from reconix.base.architecture import Architecture
 from reconix.build.templates import fill
 
 
@@ -58,7 +59,7 @@ _LIBRARIES = "ld.so.conf"
 """Stands for libraries in a folder of which only the cache of libraries knows."""
 _ONLY_IN_CACHE = tuple(
     PurePosixPath("/usr/local/lib", triplet)
-    for triplet in ("", "x86_64-linux-gnu", "aarch64-linux-gnu")
+    for triplet in ("", *(each.triplet for each in Architecture))
 )
 """Debian names them in ``ld.so.conf.d``, and the loader does not look there by itself."""
 

@@ -32,7 +32,7 @@ from reconix.base.text import one_line
 from reconix.build.software.device_files import Absent, DeviceFiles
 from reconix.build.software.elf import MAGIC, DamagedElf, Elf
 
-_PROCESSORS = {"amd64": "EM_X86_64", "arm64": "EM_AARCH64"}
+_PROCESSORS = {"amd64": "EM_X86_64", "arm64": "EM_AARCH64", "armhf": "EM_ARM"}
 """Of an architecture of Debian, in ELF."""
 _NAMES = {"EM_386": "i386", "EM_ARM": "armhf", "EM_X86_64": "amd64", "EM_AARCH64": "arm64"}
 _LOADERS = tuple(each.loader for each in Architecture)

@@ -34,6 +34,7 @@ def check_machine(
     yield from _forwards_differ(host, table, file)
     yield from _packed_or_compared(host, table, file)
     yield from _fits_the_firmware(host, table, file)
+    yield from _fits_the_device_tree(host, table, file)
 
 
 def _default_exists(
@@ -84,9 +85,9 @@ def _fits_the_firmware(host: Host, table: Table, file: Place) -> Iterator[Proble
             yield Problem(place, "boot.load_base", fact, 'remove it, or set firmware = "u-boot"')
         return
     place = place_of(table, "boot", "firmware", default=file)
-    if host.architecture is not Architecture.ARM64:
+    if host.architecture not in (Architecture.ARM64, Architecture.ARMHF):
         fact = f"there is no boot script for U-Boot on {host.architecture.value}"
-        yield Problem(place, "boot.firmware", fact, f"it must be {Architecture.ARM64.value}")
+        yield Problem(place, "boot.firmware", fact, "it must be arm64 or armhf")
     if boot.load_base is None:
         fact = "U-Boot must be told where in memory a kernel goes"
         yield Problem(place, "boot.firmware", fact, "set boot.load_base, or name a board")
@@ -103,6 +104,18 @@ def _packed_or_compared(host: Host, table: Table, file: Place) -> Iterator[Probl
         place = place_of(table, "disk", "compress", default=file)
         fact = 'integrity = "verity" needs a file for each content, and a pack has all in one'
         yield Problem(place, "disk.compress", fact, "remove either of them")
+
+
+def _fits_the_device_tree(host: Host, table: Table, file: Place) -> Iterator[Problem]:
+    boot = host.machine.boot
+    if boot.device_tree is not None and host.architecture is Architecture.AMD64:
+        place = place_of(table, "boot", "device_tree", default=file)
+        fact = f"kernels for {host.architecture.value} have no device trees"
+        yield Problem(place, "boot.device_tree", fact, "remove it, or set architecture")
+    if boot.device_tree is None and boot.device_tree_overlays:
+        place = place_of(table, "boot", "device_tree_overlays", default=file)
+        fact = "there is no device tree that they could change"
+        yield Problem(place, "boot.device_tree_overlays", fact, "set boot.device_tree as well")
 
 
 def _forwards_differ(host: Host, table: Table, file: Place) -> Iterator[Problem]:

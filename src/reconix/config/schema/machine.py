@@ -10,6 +10,7 @@ from reconix.base.firmware import FirmwareKind
 from reconix.config.options import Form, Option, Range
 from reconix.config.schema.values import (
     Address,
+    DeviceTreeName,
     Forward,
     ForwardedPort,
     HostName,
@@ -54,6 +55,24 @@ class Boot:
             "when the firmware is U-Boot and no board says it",
         ),
     ] = None
+    device_tree: Annotated[
+        DeviceTreeName | None,
+        Option(
+            "The description of the board, a file in the package of the kernel below "
+            "`/usr/lib/linux-image-VERSION`. Without one the kernel gets that of the firmware.",
+            '"broadcom/bcm2711-rpi-4-b.dtb"',
+            "when the firmware has none, or an older one than the kernel, and no board says it",
+        ),
+    ] = None
+    device_tree_overlays: Annotated[
+        tuple[Path, ...],
+        Option(
+            "Files that change the device tree when it is built, in this order: compiled "
+            "(`.dtbo`), or text (`.dts`, `.dtso`).",
+            '["hat.dtso"]',
+            "when something is connected to the board that its description does not have",
+        ),
+    ] = ()
     one_shot: Annotated[
         OneShot,
         Option(

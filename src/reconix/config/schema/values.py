@@ -248,6 +248,13 @@ MemoryAddress = Annotated[
         lambda value: f"0x{value:x}",
     ),
 ]
+DeviceTreeName = Annotated[
+    str,
+    Form(
+        "a device tree of the kernel's package such as broadcom/bcm2711-rpi-4-b.dtb",
+        r"([A-Za-z0-9][\w,.+-]*/){0,4}[A-Za-z0-9][\w,.+-]*\.dtb",
+    ),
+]
 HostName = Annotated[
     str, Form("a host name such as gateway", r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 ]

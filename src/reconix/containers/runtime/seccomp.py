@@ -20,7 +20,11 @@ from collections.abc import Iterator, Mapping
 
 from reconix.base.documents import JsonInput
 
-ARCHITECTURES = {"amd64": "SCMP_ARCH_X86_64", "arm64": "SCMP_ARCH_AARCH64"}
+ARCHITECTURES = {
+    "amd64": "SCMP_ARCH_X86_64",
+    "arm64": "SCMP_ARCH_AARCH64",
+    "armhf": "SCMP_ARCH_ARM",
+}
 
 ALLOWED = """
 accept accept4 access adjtimex alarm arch_prctl bind brk cachestat capget capset chdir chmod chown

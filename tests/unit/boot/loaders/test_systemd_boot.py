@@ -58,6 +58,14 @@ def test_a_slot_has_a_loader_an_entry_for_each_system_and_each_kernel_once() -> 
     }
 
 
+def test_a_device_tree_is_in_the_slot_and_named_by_the_entry() -> None:
+    with_tree = replace(SPEC, device_tree=f"{STORE}-device-tree/device-tree.dtb")
+    found = files(BootSystem("default", with_tree, IMAGES))
+    place = f"reconix/{HASH}-device-tree-device-tree.dtb"
+    assert f"\ndevicetree /{place}\n".encode() in found["loader/entries/default.conf"]
+    assert place in found
+
+
 def test_a_kernel_that_shall_compare_is_told_behind_the_images() -> None:
     told = BootSystem("default", SPEC, IMAGES, Integrity.VERITY).command_line
     assert told == f"init={STORE}-system-default/init {WORD} reconix.verity gpt panic=10"

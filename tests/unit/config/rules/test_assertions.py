@@ -36,6 +36,12 @@ OF_A_MACHINE = {
     'disk = { compress = true, integrity = "verity" }': ("disk.compress", "a pack has all in one"),
     'boot.load_base = "0x41000000"': ("boot.load_base", "UEFI chooses itself"),
     'boot = { firmware = "u-boot", load_base = "0x41000000" }': ("boot.firmware", "on amd64"),
+    'boot.device_tree = "a/b.dtb"': ("boot.device_tree", "kernels for amd64 have no device trees"),
+    'boot.device_tree = "../b.dtb"': ("boot.device_tree", "expected a device tree"),
+    'boot.device_tree_overlays = ["machine.toml"]': (
+        "boot.device_tree_overlays",
+        "no device tree that they could change",
+    ),
     'boot.load_base = "0x41100000"': ("boot.load_base", "expected an address in memory"),
 }
 
@@ -56,6 +62,13 @@ def test_u_boot_must_be_told_where_things_go_and_needs_no_one_shot_besides(tmp_p
         "U-Boot must be told where in memory a kernel goes",
         "U-Boot needs no variables: the control sector is on the disk already",
     ]
+
+
+def test_an_overlay_that_is_not_there_is_told_at_its_line(tmp_path: Path) -> None:
+    found = mistakes(tmp_path, 'boot.device_tree_overlays = ["a.dtso"]\n')
+    (problem,) = (each for each in found if "no such file" in each.fact)
+    assert problem.key == "boot.device_tree_overlays"
+    assert (problem.place.file.name, problem.place.line) == ("machine.toml", 2)
 
 
 def test_a_system_with_errors_is_there(tmp_path: Path) -> None:

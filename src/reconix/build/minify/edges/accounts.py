@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from reconix.base.architecture import Architecture
 from reconix.build.minify.files import Files
 from reconix.build.minify.graph import Edge
 
-_LIBRARIES = ("usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "usr/lib")
+_LIBRARIES = (*(f"usr/lib/{each.triplet}" for each in Architecture), "usr/lib")
 _SERVICE = re.compile(r"[a-z_]+:\s*(.*)")
 _INCLUDE = re.compile(r"@include\s+(\S+)|\S+\s+(?:include|substack)\s+(\S+)")
 _MODULE = re.compile(r"[\w/.-]+\.so\b")

@@ -17,12 +17,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from reconix.base.architecture import Architecture
 from reconix.build.minify.edges import texts
 from reconix.build.minify.files import Files
 from reconix.build.minify.graph import Edge
 from reconix.build.software.elf import DamagedElf, Elf
 
-_USUAL = ("usr/local/lib", "usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "usr/lib")
+_USUAL = ("usr/local/lib", *(f"usr/lib/{each.triplet}" for each in Architecture), "usr/lib")
 _CONF = "etc/ld.so.conf.d"
 _SONAME = re.compile(rb"(?<![\w.+/-])lib[\w.+-]+\.so(?:\.\d+)+(?![\w.%-])")
 _LIBRARY = re.compile(r"lib[^/]+\.so(\.[^/]*)?|ld-linux[^/]*")

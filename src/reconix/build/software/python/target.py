@@ -26,7 +26,7 @@ from reconix.base.errors import ReconixError
 from reconix.base.text import one_line
 from reconix.config.lock.packages import LockedPackage
 
-_OLDEST_MINOR = {"x86_64": 5, "aarch64": 17}
+_OLDEST_MINOR = {"x86_64": 5, "aarch64": 17, "armv7l": 17}
 """Of the C libraries that wheels are built for (PEP 600; for others than x86, PEP 599)."""
 _LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 _MAJOR = 2
