@@ -10,14 +10,21 @@ import pytest
 from reconix.base.process import run
 from reconix.boot.disk import DiskFile
 from reconix.boot.gpt import EFI_SYSTEM, SECTOR, BadPartitionTable
-from reconix.boot.tables import Slot, SlotTables, read_selection, select_slot
+from reconix.boot.rescue import rescue
+from reconix.boot.tables import Copy, Slot, SlotTables, read_selection, repair, select_slot
 from reconix.image.layout import MIB, Sizes, plan
 
 Need = Callable[..., None]
 
 
-def make(path: Path, slots: int) -> SlotTables:
-    sizes = Sizes(slots, slot_bytes=34 * MIB, system_bytes=64 * MIB, data_bytes=16 * MIB)
+def make(path: Path, slots: int, reserved: int = 0) -> SlotTables:
+    sizes = Sizes(
+        slots,
+        slot_bytes=34 * MIB,
+        system_bytes=64 * MIB,
+        data_bytes=16 * MIB,
+        reserved_bytes=reserved,
+    )
     tables = plan("gateway", size_bytes=400 * MIB, sizes=sizes)
     with path.open("wb") as file:
         file.truncate(400 * MIB)
@@ -27,11 +34,13 @@ def make(path: Path, slots: int) -> SlotTables:
     return tables
 
 
-@pytest.mark.parametrize("slots", [2, 3, 8])
-def test_sgdisk_finds_no_problem_in_any_selection(slots: int, tmp_path: Path, need: Need) -> None:
+@pytest.mark.parametrize(("slots", "reserved"), [(2, 0), (3, 0), (8, 0), (2, 16 * MIB)])
+def test_sgdisk_finds_no_problem_in_any_selection(
+    slots: int, reserved: int, tmp_path: Path, need: Need
+) -> None:
     need("sgdisk")
     disk = tmp_path / "disk"
-    for slot in make(disk, slots).numbers:
+    for slot in make(disk, slots, reserved).numbers:
         with DiskFile(disk) as opened:
             assert select_slot(opened, slot) == ()
         said = run("sgdisk", "--verify", disk).decode()
@@ -54,6 +63,28 @@ def test_sgdisk_prints_the_selected_slot_first(slots: int, tmp_path: Path, need:
             (str(part.first), str(part.last), part.name) for part in tables.partitions(slot)
         ]
         assert [row[3] for row in rows].count("EF00") == 1 and rows[0][3] == "EF00"
+
+
+def test_what_is_reserved_is_left_alone_whatever_is_done_to_the_tables(tmp_path: Path) -> None:
+    disk, loader = tmp_path / "disk", b"\xa5" * (16 * MIB)
+    tables = make(disk, 2, reserved=16 * MIB)
+    begin = 2 * SECTOR
+
+    def is_left() -> bool:
+        return disk.read_bytes()[begin : begin + len(loader)] == loader
+
+    with DiskFile(disk) as opened:
+        opened.write(begin, loader)
+        select_slot(opened, Slot(2))
+        assert read_selection(opened).tables == tables and is_left()
+        opened.write(tables.array_at(Slot(1), Copy.PRIMARY) * SECTOR, bytes(512))
+        assert repair(opened) == ("the primary array of slot-1 is damaged",) and is_left()
+        for copy in Copy:
+            opened.write(tables.header_at(copy) * SECTOR, bytes(SECTOR))
+        rescue(opened, Slot(2))
+        found = read_selection(opened)
+        assert found.slot == 2 and found.tables.partitions(Slot(1)) == tables.partitions(Slot(1))
+        assert found.faults == () and is_left()
 
 
 def test_sfdisk_reads_what_we_meant(tmp_path: Path, need: Need) -> None:

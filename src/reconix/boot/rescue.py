@@ -27,6 +27,8 @@ from reconix.boot.gpt import (
 )
 from reconix.boot.tables import (
     FIRST_ARRAY,
+    FIRST_USABLE,
+    MAX_RESERVED,
     MAX_SLOTS,
     MIN_SLOTS,
     Copy,
@@ -92,7 +94,8 @@ def find_tables(disk: Disk) -> SlotTables:
 def _candidates(disk: Disk) -> Iterator[tuple[SlotTables, Copy]]:
     """What the arrays of slot 1 say, wherever they may be."""
     sectors = disk.size_bytes // SECTOR
-    places = [(FIRST_ARRAY, Copy.PRIMARY)]
+    primary = range(FIRST_ARRAY, FIRST_ARRAY + MAX_RESERVED // SECTOR + 1, FIRST_USABLE)
+    places = [(lba, Copy.PRIMARY) for lba in primary if lba + ARRAY_SECTORS <= sectors]
     for slots in range(MIN_SLOTS, MAX_SLOTS + 1):
         places.append((sectors - 1 - ARRAY_SECTORS * (1 + slots), Copy.BACKUP))
     for lba, copy in places:

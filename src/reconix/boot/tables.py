@@ -22,6 +22,10 @@ at each moment it finds the old table or the new one, even if the sector that is
 torn. Two valid headers that select different slots: a selection was interrupted, and the primary
 counts.
 
+Some boards read their loader from a fixed place behind the first sectors. On their disks all from
+the primary arrays on lies that much later, by whole MiB (``disk.reserved``). It is seen from where
+the first partition begins, so a table says it itself.
+
 What makes a firmware boot a partition depends on its kind (``BootMark``). For UEFI it is the type
 of an EFI system partition. U-Boot would write a file of its own (``ubootefi.var``) into one of
 those, so for it the slot has another type, and an attribute. The arrays themselves say which.
@@ -69,6 +73,8 @@ Slot = NewType("Slot", int)
 MIN_SLOTS, MAX_SLOTS = 2, 8
 FIRST_ARRAY = 64
 FIRST_USABLE = Lba(2048)
+MAX_RESERVED = 64 << 20
+"""How many bytes may lie before the primary arrays for loaders of boards."""
 IDLE_SLOT = Guid.parse("18D1BE9C-5224-88FD-BC07-5F0AFDC2C343")
 """The type of a slot that is not selected: no firmware and no automatic mount looks at it."""
 
@@ -182,7 +188,7 @@ class SlotTables:
             raise BadPartitionTable(f"the slots of a disk must be named {', '.join(expected)}")
         if any((part.type, part.attributes) != (IDLE_SLOT, 0) for part in self.slots):
             raise BadPartitionTable("a slot has the type of something else")
-        check_partitions(self.slots + self.others, first=FIRST_USABLE, last=self.last_usable)
+        check_partitions(self.slots + self.others, first=self.first_usable, last=self.last_usable)
         names = [part.name for part in self.slots + self.others]
         if len(set(names)) != len(names):
             raise BadPartitionTable("two partitions have the same name")
@@ -191,6 +197,18 @@ class SlotTables:
     def numbers(self) -> tuple[Slot, ...]:
         """The numbers of the slots."""
         return tuple(Slot(number) for number in range(1, len(self.slots) + 1))
+
+    @property
+    def reserved(self) -> int:
+        """How many sectors are left to loaders of the board, before the primary arrays."""
+        first = min(part.first for part in self.slots + self.others) - FIRST_USABLE
+        most = MAX_RESERVED // SECTOR
+        return first if first % _ALIGNMENT == 0 and 0 <= first <= most else 0
+
+    @property
+    def first_usable(self) -> Lba:
+        """The first sector that a partition may use."""
+        return Lba(FIRST_USABLE + self.reserved)
 
     @property
     def last_usable(self) -> Lba:
@@ -235,7 +253,7 @@ class SlotTables:
 
     def array_at(self, slot: Slot, copy: Copy) -> Lba:
         """Where the array is that selects a slot."""
-        begin = FIRST_ARRAY
+        begin = FIRST_ARRAY + self.reserved
         if copy is Copy.BACKUP:
             begin = self.sectors - 1 - ARRAY_SECTORS * (1 + len(self.slots))
         return Lba(begin + ARRAY_SECTORS * (slot - 1))
@@ -256,7 +274,7 @@ class SlotTables:
         header = Header(
             at=self.header_at(copy),
             twin=self.header_at(copy.other),
-            first_usable=FIRST_USABLE,
+            first_usable=self.first_usable,
             last_usable=self.last_usable,
             disk=self.disk,
             array=self.array_at(selected, copy),

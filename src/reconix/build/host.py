@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconix.base import process, progress
+from reconix.base import progress
 from reconix.base.architecture import Architecture
 from reconix.base.digests import Digest
 from reconix.base.files import read_bounded
@@ -33,7 +33,8 @@ from reconix.boot.loaders.systemd_boot import Program, SystemdBoot
 from reconix.boot.loaders.u_boot import UBootScript
 from reconix.build import cached_recipes, nixos, recipes
 from reconix.build.agent import bytecode, zipapp
-from reconix.build.boot import device_tree, initrd, linux
+from reconix.build.boot import device_tree, firmware_files, initrd, linux
+from reconix.build.boot.firmware_files import PlacedFile, WithSlotFiles
 from reconix.build.boot.linux import Modules
 from reconix.build.etc import configured_files, file_precedence
 from reconix.build.etc.generated_files import Etc, make_etc, units_of_ones_own
@@ -60,7 +61,7 @@ from reconix.build.users import configured_users, static_ids
 from reconix.build.users.accounts import Accounts
 from reconix.build.users.static_ids import Renumbering
 from reconix.config.lock.hosts import HostLock, SystemLock
-from reconix.config.lock.packages import LockedPackage
+from reconix.config.lock.packages import LOADER, LockedPackage
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import System
 from reconix.nix.chroot import ChrootStore
@@ -77,7 +78,6 @@ Fetch = Callable[[Iterable[LockedPackage]], Mapping[LockedPackage, Path]]
 _FoundTrees = list[tuple[FoundTree, Bound | Layer]]
 
 _AGENT = "reconix-device"
-_MAX_PACKAGE_BYTES = 1 << 30
 _BUSYBOX = "usr/bin/busybox"
 _LOADERS = "usr/lib/systemd/boot/efi"
 
@@ -107,7 +107,8 @@ def build_host(
     store = workshop.store
     systems = [read_system(store, name, toplevel) for name, toplevel in toplevels.items()]
     systems += nixos.take_systems(store, host, lock)
-    return add_generation(store, host, systems, _loader(workshop, host, lock), measured)
+    loader = WithSlotFiles(_loader(workshop, host, lock), _slot_files(workshop, host, lock))
+    return add_generation(store, host, systems, loader, measured)
 
 
 def build_toplevels(
@@ -488,6 +489,27 @@ def _add_sidecar(store: ChrootStore, sidecar: Sidecar) -> StorePath:
     return store.add_files(File(print_sidecar(sidecar)), sidecar.name, [sidecar.subject])
 
 
+def firmware_on_disk(workshop: Workshop, host: Host, lock: HostLock) -> tuple[PlacedFile, ...]:
+    """What the board of a host reads outside of partitions.
+
+    Raises:
+        BadFirmwareFile: a file is not there, or has another hash.
+    """
+    packages = _firmware_packages(workshop, host, lock)
+    return firmware_files.on_disk(host.machine.boot.firmware_files, packages)
+
+
+def _firmware_packages(workshop: Workshop, host: Host, lock: HostLock) -> dict[str, Path]:
+    names = firmware_files.packages_of(host.machine.boot)
+    found = workshop.fetch([each for each in lock.loader if each.name in names]) if names else {}
+    return {package.name: file for package, file in found.items()}
+
+
+def _slot_files(workshop: Workshop, host: Host, lock: HostLock) -> dict[str, bytes]:
+    packages = _firmware_packages(workshop, host, lock)
+    return firmware_files.in_slots(host.machine.boot.slot_files, packages)
+
+
 def _loader(workshop: Workshop, host: Host, lock: HostLock) -> BootLoader:
     boot, architecture = host.machine.boot, Architecture(lock.architecture)
     if boot.firmware is FirmwareKind.U_BOOT:
@@ -495,11 +517,10 @@ def _loader(workshop: Workshop, host: Host, lock: HostLock) -> BootLoader:
         command = START_COMMANDS[architecture]
         return UBootScript(partial(fill, "boot.cmd"), boot.load_base, command)
     name = f"{_LOADERS}/systemd-boot{architecture.uefi}.efi"
-    return SystemdBoot(Program[architecture.name], _member(workshop, lock.loader[0], name))
+    package = next(each for each in lock.loader if each.name == LOADER)
+    return SystemdBoot(Program[architecture.name], _member(workshop, package, name))
 
 
 def _member(workshop: Workshop, package: LockedPackage, member: str) -> bytes:
     """One file of a package."""
-    file = workshop.fetch([package])[package]
-    archive = process.run("dpkg-deb", "--fsys-tarfile", file, limit_bytes=_MAX_PACKAGE_BYTES)
-    return process.run("tar", "--extract", "--to-stdout", f"./{member}", stdin=archive)
+    return firmware_files.member(workshop.fetch([package])[package], member)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base import progress
+from reconix.build.boot import firmware_files
+from reconix.build.host import firmware_on_disk
 from reconix.build.pins import Pin
 from reconix.cli import generations, needs, places, registries, secret_values
 from reconix.config.schema.hosts import Host
@@ -72,10 +74,21 @@ def make(arguments: argparse.Namespace, output: Path | None) -> MadeImage:
         else:
             pin = build(files, store, with_keys(files, host), registries.downloads())
         own = _own(arguments, files, host)
+        loaders = _loaders(files, store, host)
         file = (output or workplace.image).absolute()
-        block_map = make_disk(store, pin.path, Layout.of(host.machine, own), file)
+        block_map = make_disk(store, pin.path, Layout.of(host.machine, own, loaders), file)
         _remember(store, workplace, file, pin)
     return MadeImage(host, pin, output or workplace.image, block_map)
+
+
+def _loaders(
+    files: ProjectFiles, store: ChrootStore, host: Host
+) -> tuple[firmware_files.PlacedFile, ...]:
+    """What the board reads outside of partitions, from the lock as it is now."""
+    if not host.machine.boot.firmware_files:
+        return ()
+    workshop = files.workshop(store, registries.downloads())
+    return firmware_on_disk(workshop, host, files.host_lock(host))
 
 
 def _remember(store: ChrootStore, workplace: Workplace, file: Path, pin: Pin) -> None:

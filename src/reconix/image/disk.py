@@ -1,5 +1,6 @@
 """The disk of a device as one file, ready to be flashed or to run in QEMU.
 
+    loaders            what the board reads outside of partitions (``loaders.py``)
     partition tables   boot/tables.py; slot 1 is selected
     slot-1             the slot image of the generation
     slot-2 …           empty: an update fills them
@@ -27,10 +28,12 @@ from reconix.boot.disk import DiskFile
 from reconix.boot.gpt import SECTOR, Partition
 from reconix.boot.tables import SlotTables
 from reconix.boot.tree import BootTree
+from reconix.build.boot.firmware_files import PlacedFile
 from reconix.config.schema.machine import Machine
 from reconix.image.block_map import BlockMap, Extent, map_of, print_block_map
 from reconix.image.ext4 import Format, make_ext4, system_format
 from reconix.image.layout import DATA, MIB, SYSTEM, Sizes, needed_bytes, plan
+from reconix.image.loaders import expect_apart, padded
 from reconix.image.new_files import NewFile, NewFolder, NewNode, new_folder, walk
 from reconix.image.pack import make_pack
 from reconix.image.system_files import FIRST_SLOT, content_places, system_files
@@ -54,6 +57,8 @@ class Layout:
     """What is on the data partition, by name: what one device has of its own."""
     compress: bool = False
     """Whether the contents are in a pack."""
+    loaders: tuple[PlacedFile, ...] = ()
+    """What the board reads outside of partitions."""
 
     @property
     def is_secret(self) -> bool:
@@ -65,16 +70,22 @@ class Layout:
         )
 
     @classmethod
-    def of(cls, machine: Machine, data: Mapping[str, NewNode] | None = None) -> "Layout":
-        """The layout that a machine asks for, with files for its data partition."""
+    def of(
+        cls,
+        machine: Machine,
+        data: Mapping[str, NewNode] | None = None,
+        loaders: tuple[PlacedFile, ...] = (),
+    ) -> "Layout":
+        """The layout that a machine asks for, with files for its data partition, and loaders."""
         sizes = Sizes(
             slots=machine.boot.slots,
             slot_bytes=machine.boot.slot_size,
             system_bytes=machine.disk.system_size,
             data_bytes=machine.disk.data_size,
             firmware=machine.boot.firmware,
+            reserved_bytes=machine.disk.reserved,
         )
-        return cls(sizes, machine.disk.size, data or {}, machine.disk.compress)
+        return cls(sizes, machine.disk.size, data or {}, machine.disk.compress, loaders)
 
 
 def map_beside(image: Path) -> Path:
@@ -98,6 +109,7 @@ def make_disk(
 
     Raises:
         SlotTooSmall, DoesNotFit, DiskTooSmall: a part is larger than its place.
+        LoaderOverlaps: a loader lies over something else.
     """
     work = Path(tempfile.mkdtemp(prefix=f".{into.name}.", dir=into.parent))
     try:
@@ -123,11 +135,14 @@ def _fill(
     generation = read_generation(store.store_dir, path)
     size = layout.disk_bytes or needed_bytes(layout.sizes)
     tables = plan(generation.host, size_bytes=size, sizes=layout.sizes)
+    expect_apart(tables, layout.loaders)
     with image.open("wb") as file:
         file.truncate(size)
     with DiskFile(image) as disk:
         for write in tables.writes(FIRST_SLOT):
             disk.write(write.offset, write.content)
+        for loader in layout.loaders:
+            disk.write(loader.offset, padded(loader.content))
         disk.flush()
     with progress.stage("write the boot partition"):
         _write_slot(store, generation, tables.slot(FIRST_SLOT), image)

@@ -19,6 +19,7 @@ from reconix.boot.gpt import LINUX, SECTOR, Guid, Lba, Partition
 from reconix.boot.tables import (
     FIRST_USABLE,
     IDLE_SLOT,
+    MAX_RESERVED,
     MAX_SLOTS,
     MIN_SLOTS,
     BootMark,
@@ -62,6 +63,7 @@ class Sizes:
         system_bytes: the size of ``system``.
         data_bytes: the size of ``data``; ``None`` takes what is left of the disk.
         firmware: which kind; U-Boot needs a partition ``control`` besides.
+        reserved_bytes: left to loaders of the board before everything else, in whole MiB.
     """
 
     slots: int
@@ -69,6 +71,7 @@ class Sizes:
     system_bytes: int
     data_bytes: int | None = None
     firmware: FirmwareKind = FirmwareKind.UEFI
+    reserved_bytes: int = 0
 
     @property
     def control_bytes(self) -> int:
@@ -80,14 +83,23 @@ class Sizes:
             raise BadLayout(f"{self.slots} slots: a disk has {MIN_SLOTS} to {MAX_SLOTS}")
         if min(self.slot_bytes, self.system_bytes, self.data_bytes or MIB) <= 0:
             raise BadLayout("a partition must not be empty")
+        if self.reserved_bytes % MIB or not 0 <= self.reserved_bytes <= MAX_RESERVED:
+            raise BadLayout(
+                f"{self.reserved_bytes} bytes cannot be reserved: whole MiB, 64 at most"
+            )
+
+    @property
+    def begin_mib(self) -> int:
+        """Where the first partition begins: a MiB is for tables, whatever is reserved."""
+        return FIRST_USABLE // _MIB_SECTORS + self.reserved_bytes // MIB
 
 
 def needed_bytes(sizes: Sizes) -> int:
     """The size of the smallest disk with these partitions, in whole MiB."""
     content = sizes.slots * _mib(sizes.slot_bytes) + _mib(sizes.system_bytes)
     content += _mib(sizes.data_bytes or MIB) + _mib(sizes.control_bytes)
-    total = 1 + content  # one MiB for everything before the first partition
-    while last_usable(total * _MIB_SECTORS, sizes.slots) + 1 < (1 + content) * _MIB_SECTORS:
+    end = total = sizes.begin_mib + content
+    while last_usable(total * _MIB_SECTORS, sizes.slots) + 1 < end * _MIB_SECTORS:
         total += 1
     return total * MIB
 
@@ -103,7 +115,7 @@ def plan(host: str, *, size_bytes: int, sizes: Sizes) -> SlotTables:
     sectors = size_bytes // SECTOR
     end = last_usable(sectors, sizes.slots) + 1
     slots: list[Partition] = []
-    begin = FIRST_USABLE // _MIB_SECTORS
+    begin = sizes.begin_mib
     for number in range(1, sizes.slots + 1):
         slots.append(_partition(host, slot_name(Slot(number)), begin, _mib(sizes.slot_bytes)))
         begin += _mib(sizes.slot_bytes)

@@ -6,7 +6,8 @@ into the lock with size, hash and place. Further things are asked for each host:
 
 * the kernel: the solver is asked for the package that the configuration names, and only the images
   are kept. What else it would install is for machines that make their own initrd;
-* the boot loader and the program of the initrd: the named packages, to take files out of them;
+* the boot loader, what the firmware of the board needs, and the program of the initrd: the named
+  packages, to take files out of them;
 * each container that is made of packages: the essential ones and those that it names. Images are
   found in ``containers/locking.py``.
 
@@ -38,6 +39,7 @@ from reconix.build.archive.debs import Debs
 from reconix.build.archive.logins import Files
 from reconix.build.archive.offers import Offer, Offers, expect_one_content, place_of, preferences
 from reconix.build.archive.others import Asking, Lists, asked_of
+from reconix.build.boot.firmware_files import packages_of
 from reconix.config.lock.containers import ContainerLock
 from reconix.config.lock.hosts import HostLock, Lock, SystemLock, keep_dates, keep_numbers
 from reconix.config.lock.packages import DEBIAN, INITRD, LOADER, LockedPackage
@@ -225,7 +227,8 @@ class _Resolver:
         self._check_names(host)
         before = self._kept.get(host.name)
         kept = (*before.loader, *before.initrd) if before else ()
-        tools = self._solve(f"host {host.name}", [INITRD, LOADER], _Wish((), kept))
+        loaders = (LOADER, *packages_of(host.machine.boot))
+        tools = self._solve(f"host {host.name}", [INITRD, *loaders], _Wish((), kept))
         systems = {}
         for name, system in host.systems.items():
             with progress.stage(f"choose the packages of {host.name}:{name}"):
@@ -235,7 +238,7 @@ class _Resolver:
             architecture=host.architecture.value,
             suites=self._project.archive.suites,
             components=self._project.archive.components,
-            loader=tuple(package for package in tools if package.name == LOADER),
+            loader=tuple(package for package in tools if package.name in loaders),
             initrd=tuple(package for package in tools if package.name == INITRD),
             systems=systems,
             archives=asked_of(self._project),
@@ -356,7 +359,8 @@ class _Resolver:
 
     def _check_names(self, host: Host) -> None:
         """Find all names that do not exist before anything is solved."""
-        wanted = [(f"host {host.name}", name) for name in (INITRD, LOADER)]
+        loaders = (LOADER, *packages_of(host.machine.boot))
+        wanted = [(f"host {host.name}", name) for name in (INITRD, *loaders)]
         for system_name, system in host.systems.items():
             who = f"{host.name}:{system_name}"
             wanted += [(who, name) for name in (system.kernel.package, *system.packages)]

@@ -20,6 +20,8 @@ _MIN_SLOT_BYTES = 36 << 20
 """FAT32 has at least 65525 clusters (Microsoft's FAT specification 1.03, section 3.5)."""
 _MIN_SYSTEM_BYTES = 64 << 20
 _MIN_DATA_BYTES = 8 << 20
+_MAX_RESERVED_BYTES = 64 << 20
+_REPAIRED_BYTES = 34 * 512
 _TABLES_BYTES = 4 << 20
 """For the partition tables at both ends of a disk, and for alignment."""
 
@@ -35,6 +37,8 @@ def check_machine(
     yield from _packed_or_compared(host, table, file)
     yield from _fits_the_firmware(host, table, file)
     yield from _fits_the_device_tree(host, table, file)
+    yield from _reserves_whole_mib(host, table, file)
+    yield from _loaders_outlive_repairs(host, table, file)
 
 
 def _default_exists(
@@ -69,6 +73,7 @@ def _parts_are_large_enough(host: Host, table: Table, file: Place) -> Iterator[P
 def _disk_holds_all(host: Host, table: Table, file: Place) -> Iterator[Problem]:
     boot, disk = host.machine.boot, host.machine.disk
     needed = boot.slots * boot.slot_size + disk.system_size + disk.data_size + _TABLES_BYTES
+    needed += disk.reserved
     if disk.size is not None and disk.size < needed:
         place = place_of(table, "disk", "size", default=file)
         fact = f"slots, system and data need {needed} bytes, but the disk has {disk.size}"
@@ -104,6 +109,25 @@ def _packed_or_compared(host: Host, table: Table, file: Place) -> Iterator[Probl
         place = place_of(table, "disk", "compress", default=file)
         fact = 'integrity = "verity" needs a file for each content, and a pack has all in one'
         yield Problem(place, "disk.compress", fact, "remove either of them")
+
+
+def _reserves_whole_mib(host: Host, table: Table, file: Place) -> Iterator[Problem]:
+    reserved = host.machine.disk.reserved
+    if reserved % (1 << 20) or reserved > _MAX_RESERVED_BYTES:
+        place = place_of(table, "disk", "reserved", default=file)
+        fact = f"{reserved} bytes cannot be reserved"
+        hint = f'whole MiB, at most "{_MAX_RESERVED_BYTES >> 20}M"'
+        yield Problem(place, "disk.reserved", fact, hint)
+
+
+def _loaders_outlive_repairs(host: Host, table: Table, file: Place) -> Iterator[Problem]:
+    """UEFI firmware writes there when it repairs a partition table."""
+    boot = host.machine.boot
+    low = [each for each in boot.firmware_files if each.offset < _REPAIRED_BYTES]
+    if low and boot.firmware is FirmwareKind.UEFI:
+        place = place_of(table, "boot", "firmware_files", default=file)
+        fact = f"UEFI writes to the first {_REPAIRED_BYTES} bytes of a disk itself"
+        yield Problem(place, "boot.firmware_files", fact, "set a larger offset")
 
 
 def _fits_the_device_tree(host: Host, table: Table, file: Place) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from typing import Annotated
 from reconix.base.architecture import Architecture
 from reconix.base.firmware import FirmwareKind
 from reconix.config.options import Form, Option, Range
+from reconix.config.schema.firmware import DiskFile, SlotFile
 from reconix.config.schema.values import (
     Address,
     DeviceTreeName,
@@ -71,6 +72,25 @@ class Boot:
             "(`.dtbo`), or text (`.dts`, `.dtso`).",
             '["hat.dtso"]',
             "when something is connected to the board that its description does not have",
+        ),
+    ] = ()
+    firmware_files: Annotated[
+        tuple[DiskFile, ...],
+        Option(
+            "Loaders that the board reads from fixed places of the disk, outside of partitions. "
+            "They are written with the image and never by an update.",
+            '[{ package = "u-boot-imx", member = "usr/lib/u-boot/mx6qsabrelite/u-boot-dtb.imx", '
+            'offset = "1K" }]',
+            "when the board has no loader in a memory of its own, and no board says it",
+        ),
+    ] = ()
+    slot_files: Annotated[
+        tuple[SlotFile, ...],
+        Option(
+            "Files that the firmware of the board reads in a boot partition. Updates bring them, "
+            "as all that is there.",
+            '[{ text = "arm_64bit=1\\n", path = "config.txt" }]',
+            "when the firmware needs some, as that of a Raspberry Pi does",
         ),
     ] = ()
     one_shot: Annotated[
@@ -139,6 +159,15 @@ class Disk:
             "when the image must fit a certain disk exactly",
         ),
     ] = None
+    reserved: Annotated[
+        SizeBytes,
+        Option(
+            "Room at the beginning of the disk for loaders of the board, in whole MiB; tables and "
+            "partitions come after it. No update can change it.",
+            '"16M"',
+            "when `boot.firmware_files` would lie over the tables",
+        ),
+    ] = 0
     scrub: Annotated[
         SizeBytes,
         Option(

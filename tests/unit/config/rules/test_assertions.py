@@ -36,6 +36,20 @@ OF_A_MACHINE = {
     'disk = { compress = true, integrity = "verity" }': ("disk.compress", "a pack has all in one"),
     'boot.load_base = "0x41000000"': ("boot.load_base", "UEFI chooses itself"),
     'boot = { firmware = "u-boot", load_base = "0x41000000" }': ("boot.firmware", "on amd64"),
+    'disk.reserved = "16K"': ("disk.reserved", "16384 bytes cannot be reserved"),
+    'disk.reserved = "65M"': ("disk.reserved", "cannot be reserved"),
+    'boot.firmware_files = [{ package = "u-boot", member = "u", offset = "1K" }]': (
+        "boot.firmware_files",
+        "UEFI writes to the first 17408 bytes",
+    ),
+    'boot.firmware_files = [{ package = "u-boot", member = "../u", offset = "1M" }]': (
+        "boot.firmware_files.member",
+        "expected a file of a package",
+    ),
+    'boot.slot_files = [{ text = "", path = "boot.scr" }]': (
+        "boot.slot_files.path",
+        "expected a file of a boot partition",
+    ),
     'boot.device_tree = "a/b.dtb"': ("boot.device_tree", "kernels for amd64 have no device trees"),
     'boot.device_tree = "../b.dtb"': ("boot.device_tree", "expected a device tree"),
     'boot.device_tree_overlays = ["machine.toml"]': (
