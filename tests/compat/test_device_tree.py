@@ -8,6 +8,7 @@ from tests.conftest import Need
 
 from reconix.base.process import run
 from reconix.build.boot.device_tree import FILE, BadDeviceTree, make_device_tree
+from reconix.build.boot.fdt import parse_tree
 
 BOARD = """/dts-v1/;
 / { model = "a board"; chosen { }; led: led { status = "disabled"; }; };
@@ -36,7 +37,7 @@ def compiled(text: str, into: Path) -> Path:
 @pytest.fixture
 def package(tmp_path: Path, need: Need) -> Path:
     """A package as Debian makes those of kernels."""
-    need("dtc", "fdtoverlay", "dpkg-deb")
+    need("dtc", "dpkg-deb")
     root = tmp_path / "root"
     compiled(BOARD, root / "usr/lib/linux-image-6.12-arm64" / NAME)
     (root / "usr/lib/linux-image-6.12-arm64/maker/text.dtb").write_text("no tree")
@@ -65,6 +66,14 @@ def test_the_tree_that_is_named_is_taken_as_it_is(tmp_path: Path, made: Made) ->
     assert 'model = "a board"' in made()
     original = tmp_path / "root/usr/lib/linux-image-6.12-arm64" / NAME
     assert (tmp_path / "made" / FILE).read_bytes() == original.read_bytes()
+
+
+def test_our_reader_finds_what_dtc_wrote(tmp_path: Path, made: Made) -> None:
+    made()
+    tree = parse_tree((tmp_path / "made" / FILE).read_bytes())
+    assert tree.root.texts("model") == ("a board",)
+    led = tree.find("/led")
+    assert led is not None and not led.is_used
 
 
 def test_overlays_are_applied_in_order_compiled_or_text(tmp_path: Path, made: Made) -> None:

@@ -34,6 +34,9 @@ from reconix.boot.loaders.u_boot import UBootScript
 from reconix.build import cached_recipes, nixos, recipes
 from reconix.build.agent import bytecode, zipapp
 from reconix.build.boot import device_tree, firmware_files, initrd, linux
+from reconix.build.boot.device_tree import FILE
+from reconix.build.boot.disk_modules import disk_modules
+from reconix.build.boot.fdt import parse_tree
 from reconix.build.boot.firmware_files import PlacedFile, WithSlotFiles
 from reconix.build.boot.linux import Modules
 from reconix.build.etc import configured_files, file_precedence
@@ -247,9 +250,10 @@ def _whole(host: Host, kernel: FullKernel) -> StorePath:
     return kernel.path if minified or kernel.is_large else kernel.plain()
 
 
-def _initrd(workshop: Workshop, system: System, kernel: FullKernel, lock: HostLock) -> StorePath:
+def _initrd(
+    workshop: Workshop, wanted: tuple[str, ...], kernel: FullKernel, lock: HostLock
+) -> StorePath:
     busybox = lock.initrd[0]
-    wanted = system.kernel.initrd_modules
     inputs = (
         ("busybox", str(busybox.sha256)),
         ("linux", str(kernel.path)),
@@ -396,20 +400,30 @@ class _SystemBuild:
         etc_path = store.add_files(etc.tree, f"etc-{self.name}", [built.agent])
         modules = self._modules()
         sidecar = self._minified(etc_path, placed, modules)
+        tree = _device_tree(self.workshop, self.host, self.lock.systems[self.name])
         return Components(
             root=sidecar.subject,
             etc=etc_path,
             linux=built.kernel.alone() if built.modules else built.whole,
             linux_version=built.kernel.version,
             modules=modules,
-            initrd=_initrd(self.workshop, self.system, built.kernel, self.lock),
+            initrd=self._initrd(tree),
             agent=built.agent,
             root_sidecar=_add_sidecar(store, sidecar),
             etc_sidecar=_add_sidecar(store, Sidecar(etc_path, etc.metadata)),
             placed=placed,
             containers=self.workshop.containers.make(self.host, self.lock, self.name, root),
-            device_tree=_device_tree(self.workshop, self.host, self.lock.systems[self.name]),
+            device_tree=tree,
         )
+
+    def _initrd(self, device_tree: StorePath | None) -> StorePath:
+        kernel, wanted = self.built.kernel, self.system.kernel.initrd_modules
+        disk = self.host.machine.boot.disk
+        if device_tree is not None and disk is not None:
+            content = (self.store.path(device_tree) / FILE).read_bytes()
+            found = disk_modules(parse_tree(content), disk, kernel.modules / kernel.version)
+            wanted = (*wanted, *found)
+        return _initrd(self.workshop, wanted, kernel, self.lock)
 
     def _modules(self) -> StorePath:
         """What has the modules of the kernel: all of them, or those that are wanted."""

@@ -28,7 +28,7 @@ from pathlib import Path
 
 from reconix.boot.bootspec import BootSpec, print_bootspec
 from reconix.build.agent import settings
-from reconix.build.boot import device_tree
+from reconix.build.boot.device_tree import FILE
 from reconix.build.on_device import secrets
 from reconix.build.software.placed import NOTHING_PLACED, Placed
 from reconix.config.schema.hosts import Host
@@ -132,9 +132,7 @@ def _bootspec(host: Host, name: str, components: Components) -> BootSpec:
         kernel=f"{components.linux}/vmlinuz",
         kernel_parameters=(*ALWAYS, *host.systems[name].kernel.parameters),
         initrd=f"{components.initrd}/initrd",
-        device_tree=f"{components.device_tree}/{device_tree.FILE}"
-        if components.device_tree
-        else None,
+        device_tree=f"{components.device_tree}/{FILE}" if components.device_tree else None,
     )
 
 

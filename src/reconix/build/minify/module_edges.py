@@ -9,18 +9,14 @@ Source: modules.dep(5); modprobe.d(5), *softdep*, *weakdep*; depmod(8).
 Tested by ``tests/unit/build/minify/test_module_edges.py``.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from reconix.base.files import read_text
 from reconix.build.boot.linux import Modules, module_name
+from reconix.build.boot.module_aliases import ModuleAliases, index_lines
 from reconix.build.minify.graph import Edge
-
-_MAX_INDEX_BYTES = 64 << 20
-_PATTERN = re.compile(r"[*?\[]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,27 +26,24 @@ class ModuleEdges:
     Attributes:
         top: where its folder is on the device, without the slash in front.
         modules: what there is, and what each needs.
-        aliases: patterns of what means a module, by what they begin with, up to a colon.
+        aliases: what means a module.
         with_it: what is loaded with a module, or by it.
     """
 
     top: str
     modules: Modules
-    aliases: Mapping[str, list[tuple[str, str]]]
+    aliases: ModuleAliases
     with_it: Mapping[str, list[str]]
 
     @classmethod
     def read(cls, folder: Path, top: str) -> "ModuleEdges":
         """Read the index files of a folder."""
-        aliases: dict[str, list[tuple[str, str]]] = {}
-        for pattern, name in _lines(folder / "modules.alias", "alias"):
-            aliases.setdefault(_kind(pattern), []).append((pattern, module_name(name)))
         with_it: dict[str, list[str]] = {}
         for key in ("softdep", "weakdep"):
-            for name, rest in _lines(folder / f"modules.{key}", key):
+            for name, rest in index_lines(folder / f"modules.{key}", key):
                 others = [each for each in rest.split() if not each.endswith(":")]
                 with_it.setdefault(module_name(name), []).extend(others)
-        return cls(top, Modules.read(folder), aliases, with_it)
+        return cls(top, Modules.read(folder), ModuleAliases.read(folder), with_it)
 
     def of(self, path: str) -> Iterator[Edge]:
         """What a file reaches that is a module."""
@@ -72,10 +65,9 @@ class ModuleEdges:
 
     def means(self, alias: str, how: str) -> Iterator[Edge]:
         """The modules that an alias means, as of a device."""
-        for kind in dict.fromkeys((_kind(alias), "")):  # of some patterns even that is one
-            for pattern, name in self.aliases.get(kind, ()):
-                if _matches(alias, pattern) and name in self.modules.places:
-                    yield Edge(self._place(name), how)
+        for name in self.aliases.means(alias):
+            if name in self.modules.places:
+                yield Edge(self._place(name), how)
 
     def like(self, pattern: str, how: str) -> Iterator[Edge]:
         """The modules whose name is like a pattern."""
@@ -85,25 +77,3 @@ class ModuleEdges:
 
     def _place(self, name: str) -> str:
         return f"{self.top}/{self.modules.places.get(name, '')}"
-
-
-def _kind(alias: str) -> str:
-    """What an alias begins with, ``pci:`` for one; nothing if that is a pattern."""
-    kind = alias.partition(":")[0]
-    return "" if _PATTERN.search(kind) or kind == alias else kind
-
-
-def _matches(alias: str, pattern: str) -> bool:
-    found = _PATTERN.search(pattern)
-    begin = pattern[: found.start()] if found else pattern
-    return alias.startswith(begin) and fnmatchcase(alias, pattern)
-
-
-def _lines(file: Path, key: str) -> Iterator[tuple[str, str]]:
-    """The lines with a key of an index file, which older programs do not write all of."""
-    text = read_text(file, _MAX_INDEX_BYTES) if file.is_file() else ""
-    for line in text.splitlines():
-        word, _, rest = line.partition(" ")
-        first, _, others = rest.strip().partition(" ")
-        if word == key and others:
-            yield first, others.strip()

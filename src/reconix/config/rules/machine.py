@@ -136,6 +136,10 @@ def _fits_the_device_tree(host: Host, table: Table, file: Place) -> Iterator[Pro
         place = place_of(table, "boot", "device_tree", default=file)
         fact = f"kernels for {host.architecture.value} have no device trees"
         yield Problem(place, "boot.device_tree", fact, "remove it, or set architecture")
+    if boot.device_tree is None and boot.disk is not None:
+        place = place_of(table, "boot", "disk", default=file)
+        fact = "there is no device tree that has it"
+        yield Problem(place, "boot.disk", fact, "set boot.device_tree as well")
     if boot.device_tree is None and boot.device_tree_overlays:
         place = place_of(table, "boot", "device_tree_overlays", default=file)
         fact = "there is no device tree that they could change"

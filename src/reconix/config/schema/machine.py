@@ -11,6 +11,7 @@ from reconix.config.options import Form, Option, Range
 from reconix.config.schema.firmware import DiskFile, SlotFile
 from reconix.config.schema.values import (
     Address,
+    DeviceNode,
     DeviceTreeName,
     Forward,
     ForwardedPort,
@@ -74,6 +75,15 @@ class Boot:
             "when something is connected to the board that its description does not have",
         ),
     ] = ()
+    disk: Annotated[
+        DeviceNode | None,
+        Option(
+            "What of the device tree the disk is connected to: an alias, or the path of a node. "
+            "The modules that it needs, and all that it waits for, get into the initrd.",
+            '"mmc1"',
+            "when `boot.device_tree` is set and the drivers of the disk are modules",
+        ),
+    ] = None
     firmware_files: Annotated[
         tuple[DiskFile, ...],
         Option(

@@ -248,6 +248,13 @@ MemoryAddress = Annotated[
         lambda value: f"0x{value:x}",
     ),
 ]
+DeviceNode = Annotated[
+    str,
+    Form(
+        "a node of a device tree: its alias such as mmc0, or its path",
+        r"[a-z][a-z0-9-]{0,30}|(/[\w,.+@-]+){1,16}",
+    ),
+]
 DeviceTreeName = Annotated[
     str,
     Form(

@@ -12,9 +12,9 @@ from reconix.base.digests import Digest
 from reconix.boot import fat
 from reconix.boot.bootspec import BootSpec
 from reconix.boot.fat import SlotTooSmall
-from reconix.boot.loaders.arm_kernels import StartCommand
+from reconix.boot.loaders.arm_kernels import StartCommand, UnfitKernel
 from reconix.boot.loaders.loader import BootSystem, NoSuchDefault
-from reconix.boot.loaders.u_boot import SCRIPT, UnfitKernel, print_script
+from reconix.boot.loaders.u_boot import SCRIPT, print_script
 from reconix.boot.tree import BootTree
 
 MIB = 1 << 20
