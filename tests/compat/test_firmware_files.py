@@ -18,7 +18,6 @@ from reconix.build.boot.firmware_files import (
     WithSlotFiles,
     in_slots,
     on_disk,
-    packages_of,
 )
 from reconix.config.schema.firmware import (
     DiskFileOfPackage,
@@ -63,7 +62,7 @@ def test_loaders_come_from_packages_and_the_project_sorted_by_place(
         PlacedFile(MEMBER, 1024, LOADED),
     )
     boot = Boot(firmware_files=(of_package(), own), slot_files=(SlotText(text="", path="a"),))
-    assert packages_of(boot) == ("u",)
+    assert boot.firmware_packages == ("u",)
 
 
 @pytest.mark.parametrize("is_own", [False, True], ids=["of a package", "of the project"])

@@ -514,7 +514,7 @@ def firmware_on_disk(workshop: Workshop, host: Host, lock: HostLock) -> tuple[Pl
 
 
 def _firmware_packages(workshop: Workshop, host: Host, lock: HostLock) -> dict[str, Path]:
-    names = firmware_files.packages_of(host.machine.boot)
+    names = host.machine.boot.firmware_packages
     found = workshop.fetch([each for each in lock.loader if each.name in names]) if names else {}
     return {package.name: file for package, file in found.items()}
 

@@ -18,7 +18,6 @@ from reconix.build import nixos
 from reconix.build.archive import fetch
 from reconix.build.archive.debs import changed_since
 from reconix.build.archive.others import asked_of
-from reconix.build.boot.firmware_files import packages_of
 from reconix.build.host import Workshop
 from reconix.build.pins import Pins
 from reconix.build.users.known_ids import of_generation, with_ids
@@ -170,7 +169,7 @@ def _changes(configuration: Configuration, host: Host, lock: HostLock) -> Iterat
         yield f"`archive.suites` ({' '.join(lock.suites)}) have"
     if lock.components != archive.components:
         yield f"`archive.components` ({' '.join(lock.components)}) have"
-    if {*packages_of(host.machine.boot)} != {p.name for p in lock.loader} - {LOADER}:
+    if {*host.machine.boot.firmware_packages} != {p.name for p in lock.loader} - {LOADER}:
         yield f"the packages of boot.firmware_files and boot.slot_files of {host.name} have"
     yield from _changed_archives(asked_of(configuration.project), lock.archives)
     for name, system in host.systems.items():

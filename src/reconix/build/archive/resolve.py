@@ -39,7 +39,6 @@ from reconix.build.archive.debs import Debs
 from reconix.build.archive.logins import Files
 from reconix.build.archive.offers import Offer, Offers, expect_one_content, place_of, preferences
 from reconix.build.archive.others import Asking, Lists, asked_of
-from reconix.build.boot.firmware_files import packages_of
 from reconix.config.lock.containers import ContainerLock
 from reconix.config.lock.hosts import HostLock, Lock, SystemLock, keep_dates, keep_numbers
 from reconix.config.lock.packages import DEBIAN, INITRD, LOADER, LockedPackage
@@ -227,7 +226,7 @@ class _Resolver:
         self._check_names(host)
         before = self._kept.get(host.name)
         kept = (*before.loader, *before.initrd) if before else ()
-        loaders = (LOADER, *packages_of(host.machine.boot))
+        loaders = (LOADER, *host.machine.boot.firmware_packages)
         tools = self._solve(f"host {host.name}", [INITRD, *loaders], _Wish((), kept))
         systems = {}
         for name, system in host.systems.items():
@@ -359,7 +358,7 @@ class _Resolver:
 
     def _check_names(self, host: Host) -> None:
         """Find all names that do not exist before anything is solved."""
-        loaders = (LOADER, *packages_of(host.machine.boot))
+        loaders = (LOADER, *host.machine.boot.firmware_packages)
         wanted = [(f"host {host.name}", name) for name in (INITRD, *loaders)]
         for system_name, system in host.systems.items():
             who = f"{host.name}:{system_name}"

@@ -26,7 +26,6 @@ from reconix.config.schema.firmware import (
     SlotFile,
     SlotText,
 )
-from reconix.config.schema.machine import Boot
 
 MAX_BYTES = 64 << 20
 
@@ -76,12 +75,6 @@ class WithSlotFiles:
         others = BootTree.of(dict(self.files))
         files = sorted((*tree.files, *others.files), key=lambda file: file.path.split("/"))
         return BootTree(tuple(files))
-
-
-def packages_of(boot: Boot) -> tuple[str, ...]:
-    """The names of the packages that are wanted, sorted."""
-    wanted = (*boot.firmware_files, *boot.slot_files)
-    return tuple(sorted({each.package for each in wanted if isinstance(each, OfPackage)}))
 
 
 def on_disk(files: Iterable[DiskFile], packages: Mapping[str, Path]) -> tuple[PlacedFile, ...]:

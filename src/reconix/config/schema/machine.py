@@ -8,7 +8,7 @@ from typing import Annotated
 from reconix.base.architecture import Architecture
 from reconix.base.firmware import FirmwareKind
 from reconix.config.options import Form, Option, Range
-from reconix.config.schema.firmware import DiskFile, SlotFile
+from reconix.config.schema.firmware import DiskFile, OfPackage, SlotFile
 from reconix.config.schema.values import (
     Address,
     DeviceNode,
@@ -139,6 +139,12 @@ class Boot:
             "when the protected system has a better name",
         ),
     ] = "default"
+
+    @property
+    def firmware_packages(self) -> tuple[str, ...]:
+        """The packages that have files for the firmware, sorted."""
+        wanted = (*self.firmware_files, *self.slot_files)
+        return tuple(sorted({each.package for each in wanted if isinstance(each, OfPackage)}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
