@@ -25,7 +25,7 @@ from reconix.config import load
 from reconix.config.lock.containers import ContainerLock
 from reconix.config.lock.document import FILE_NAME, MAX_LOCK_BYTES, parse_lock, print_lock
 from reconix.config.lock.hosts import ArchiveLock, HostLock, Lock, SystemLock
-from reconix.config.lock.packages import LOADER, LockedPackage
+from reconix.config.lock.packages import LockedPackage
 from reconix.config.lock.wheels import LockedWheel
 from reconix.config.merge import Table
 from reconix.config.problems import Place
@@ -169,7 +169,7 @@ def _changes(configuration: Configuration, host: Host, lock: HostLock) -> Iterat
         yield f"`archive.suites` ({' '.join(lock.suites)}) have"
     if lock.components != archive.components:
         yield f"`archive.components` ({' '.join(lock.components)}) have"
-    if {*host.machine.boot.firmware_packages} != {p.name for p in lock.loader} - {LOADER}:
+    if {*host.machine.boot.firmware_packages} - {package.name for package in lock.loader}:
         yield f"the packages of boot.firmware_files and boot.slot_files of {host.name} have"
     yield from _changed_archives(asked_of(configuration.project), lock.archives)
     for name, system in host.systems.items():

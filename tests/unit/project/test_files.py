@@ -182,3 +182,16 @@ def test_what_containers_are_made_of_is_part_of_the_question(project: ProjectFil
         changed = ProjectFiles.read(project.folder)
         with pytest.raises(NotLocked, match="containers of gw:default are made of has changed"):
             changed.host_lock(changed.host("gw"))
+
+
+def test_the_packages_of_firmware_are_part_of_the_question(project: ProjectFiles) -> None:
+    machine = project.folder / "hosts/gw/machine.toml"
+    files = '[[boot.slot_files]]\npackage = "raspi-firmware"\nmember = "a"\npath = "a"\n'
+    machine.write_text(f"{machine.read_text()}{files}")
+    write_lock(project, LOCKED)
+    again = ProjectFiles.read(project.folder)
+    with pytest.raises(NotLocked, match=r"the packages of boot\.firmware_files"):
+        again.host_lock(again.host("gw"))
+    locked = replace(LOCKED, loader=(PACKAGE, replace(PACKAGE, name="raspi-firmware")))
+    write_lock(project, locked)
+    assert again.host_lock(again.host("gw")) == locked
