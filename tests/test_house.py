@@ -44,7 +44,7 @@ def test_scripts_are_correct_shell() -> None:
 
 
 def test_all_tests_run_although_some_have_failed() -> None:
-    with pytest.raises(CommandFailed, match="failed: check-all vm"):
+    with pytest.raises(CommandFailed, match="failed: vm check-all"):
         run("make", "test", "SETUP=", "RUN=false", folder=ROOT)
 
 

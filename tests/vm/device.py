@@ -11,6 +11,13 @@ from reconix.vm.machine import BOOT_SECONDS, Machine
 from reconix.vm.timeouts import scaled
 
 _PAUSE_SECONDS = 0.5
+_WHAT_IT_DOES = """\
+cat /run/reconix/booted
+systemctl --no-pager list-jobs
+systemctl --no-pager --failed
+ps -eo time,etime,stat,args --sort=-time | head -20
+journalctl --no-pager --boot --lines=40
+"""
 
 
 @dataclass(frozen=True)
@@ -48,8 +55,15 @@ class Device:
                 self.ask(line)
                 return
             except CommandFailed:
-                assert time.monotonic() < deadline, otherwise
+                assert time.monotonic() < deadline, f"{otherwise}\n{self._what_it_does()}"
                 time.sleep(_PAUSE_SECONDS)
+
+    def _what_it_does(self) -> str:
+        """What it waits for and what failed, if one can still log in."""
+        try:
+            return self.ask(_WHAT_IT_DOES)
+        except CommandFailed as error:
+            return str(error)
 
     def status(self) -> Fields:
         """What the agent says."""
