@@ -1,13 +1,15 @@
 """What ``reconix init`` writes locks, builds and boots.
 
-The demo shows it of ``gateway``, ``test_tutorials.py`` of those with software of their own.
+``test_tutorials.py`` shows it of those with which a tutorial begins.
 """
 
+import re
 from pathlib import Path
 
 import pytest
 from tests.conftest import Need
 from tests.projects import PROGRAMS, booted, reconix
+from tests.tutorials import TUTORIALS
 
 from reconix.base.documents import Fields
 from reconix.cli.init import TEMPLATES
@@ -15,13 +17,18 @@ from reconix.cli.main import main
 from reconix.vm.login import Login
 from reconix.vm.machine import BOOT_SECONDS
 
-SHOWN = {"gateway", "python-app", "vendor-deb"}
-"""Elsewhere."""
+_BEGINS = re.compile(r"^reconix init(?: --template (\S+))? ", re.MULTILINE)
+
+
+def shown() -> set[str]:
+    """The templates of the tutorials."""
+    found = _BEGINS.findall("".join(tutorial.read_text() for tutorial in TUTORIALS))
+    return {template or "gateway" for template in found}
 
 
 @pytest.mark.vm
 @pytest.mark.archive
-@pytest.mark.parametrize("template", sorted({*TEMPLATES} - SHOWN))
+@pytest.mark.parametrize("template", sorted({*TEMPLATES} - shown()))
 def test_a_new_project_boots_and_lets_its_maker_in(
     template: str, tmp_path: Path, need: Need
 ) -> None:
