@@ -51,6 +51,7 @@ def booted(
     *,
     memory_mib: int = 512,
     hardware: Hardware = PC,
+    more_bytes: int = 0,
 ) -> Iterator[Machine]:
     """A device with this disk, while it runs.
 
@@ -60,9 +61,10 @@ def booted(
         ports: of the device that can be reached from here.
         memory_mib: of the device.
         hardware: of the device.
+        more_bytes: by which its disk is larger than the image.
     """
     folder.mkdir()
-    overlay(image, folder / "disk.qcow2")
+    overlay(image, folder / "disk.qcow2", more_bytes=more_bytes)
     guest = Guest(
         firmware.prepare(folder / "variables", hardware),
         disks=(Disk(folder / "disk.qcow2", DiskFormat.QCOW2),),

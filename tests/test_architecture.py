@@ -71,6 +71,7 @@ those before it."""
 
 AGENT_ORDER = """
 paths
+hardware/    data_partition
 hardware/    disk flash_wear inhibitors kernel_log lookups modaliases processes reset_reason restart
 state/       lock data events faults running choice last_check missed scrubbed ledger record
 settings/    containers health policy removed schedule secrets wifi
@@ -85,6 +86,7 @@ update/      receive repository confirm untouched live rollback
 select/      boot_plan choose follow start soft_reboot watch
 identity
 factory_reset
+growth
 status/      integrity asked room read json text
 commands/    restarting containers secrets wifi update select
 __main__

@@ -12,7 +12,7 @@ from tests.heard import Heard
 
 from reconix.base import progress
 from reconix.base.process import run
-from reconix.image.ext4 import DoesNotFit, Format, make_ext4, system_format
+from reconix.image.ext4 import GROWING, DoesNotFit, Format, make_ext4, system_format
 from reconix.image.new_files import NewFile, NewFolder, NewLink, new_folder, read_folder
 from reconix.image.populate import populate
 from reconix.store.generation import Integrity
@@ -210,3 +210,19 @@ def steps_to_fill(place: Path, count: int) -> int:
     finally:
         sys.setprofile(before)
     return steps
+
+
+def test_a_file_system_that_will_grow_has_room_for_its_descriptors(
+    content: NewFolder, tmp_path: Path, need: Need
+) -> None:
+    need("resize2fs")
+    image = tmp_path / "image"
+    make_ext4(image, content, label="data", size_bytes=64 << 20, form=GROWING)
+    with image.open("r+b") as file:
+        file.truncate(3 << 30)
+    run("resize2fs", image)
+    run("e2fsck", "-f", "-n", image)
+    said = run("dumpe2fs", "-h", image).decode()
+    found = dict(line.split(":", 1) for line in said.splitlines() if ":" in line)
+    assert "meta_bg" not in found["Filesystem features"]
+    assert found["Inode count"].strip() == str(24 * 2048)

@@ -31,6 +31,8 @@ CONNECT = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00"
 ACCEPTED = b"\x20\x02\x00\x00"
 """MQTT 3.1.1, sections 3.1 and 3.2."""
 ANSWER_SECONDS = 20
+MORE_BYTES = 1 << 30
+"""By this the disk is larger than the image."""
 MACHINE = f"""\
 packages = ["iproute2", "openssh-server", "tftpd-hpa"]
 [agent]
@@ -42,7 +44,7 @@ login = "root"
 slot_size = "48M"
 [disk]
 system_size = "768M"
-data_size = "64M"
+data_size = "rest"
 [kernel]
 package = "linux-image-cloud-amd64"
 initrd_modules = ["virtio_pci", "virtio_blk"]
@@ -175,7 +177,8 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key")
     reconix(folder, "lock")
     image = Path(reconix(folder, "image").text("image"))
-    with booted(image, folder.parent / "device", (22, 80, 1883, CLOSED, OPENSSH)) as machine:
+    ports = (22, 80, 1883, CLOSED, OPENSSH)
+    with booted(image, folder.parent / "device", ports, more_bytes=MORE_BYTES) as machine:
         login = Login(folder / "key")
         machine.wait_for_ssh(login, seconds=BOOT_SECONDS)
         box = Box(machine, login)
@@ -287,6 +290,13 @@ def test_what_a_user_that_systemd_makes_up_keeps_is_on_the_disk(box: Box) -> Non
     assert box.say("cat", "/var/lib/dynamic/state") == "mine\n"
     place = box.say("findmnt", "--noheadings", "--output=FSTYPE", "/var/lib/private/dynamic")
     assert place == "ext4\n"
+
+
+def test_data_has_grown_to_the_end_of_a_larger_disk(box: Box) -> None:
+    """P9. What is kept there is used all the time."""
+    said = box.say("df", "--block-size=1", "--output=size", "/run/reconix/data")
+    assert int(said.split()[-1]) > MORE_BYTES
+    assert "data has " in box.say("journalctl", "--unit=reconix-grow", "--output=cat")
 
 
 def test_who_holds_the_cable_is_logged_in(box: Box) -> None:

@@ -236,6 +236,13 @@ class SlotTables:
                 return part
         raise BadPartitionTable(f"the disk has no partition named {name!r}")
 
+    def grown(self) -> "SlotTables":
+        """The same with the last partition reaching to the end of the disk."""
+        *before, last = self.others
+        if any(part.first > last.first for part in (*self.slots, *before)):
+            return self
+        return replace(self, others=(*before, replace(last, last=self.last_usable)))
+
     def slot_with(self, guid: Guid | None) -> Slot | None:
         """The slot whose partition has this GUID."""
         found = (number for number in self.numbers if self.slot(number).guid == guid)
@@ -438,7 +445,9 @@ def _mark_of(partitions: tuple[Partition, ...]) -> BootMark:
 
 
 def _check_agreement(primary: _Side, backup: _Side, faults: list[str]) -> None:
-    if primary.tables != backup.tables:
+    if primary.tables != backup.tables and backup.tables == primary.tables.grown():
+        faults.append("a growth was interrupted: the last partition is longer in the backup")
+    elif primary.tables != backup.tables:
         raise TablesDisagree("they list different partitions")
     if backup.header.twin != PRIMARY_LBA:
         raise TablesDisagree(f"the backup has its primary in LBA {backup.header.twin}")
@@ -491,6 +500,30 @@ def repair(disk: Disk) -> tuple[str, ...]:
     write_all(disk, [tables.header(found.slot, last)])
     write_all(disk, [tables.protective_mbr()])
     return found.faults
+
+
+def grow_last(disk: Disk) -> Partition:
+    """Let the last partition reach to the end of the disk.
+
+    All arrays change, so no single sector can decide. Instead each side is written while the other
+    one is whole: the backup, as long as the primary counts; then the primary, for whose arrays the
+    backup counts meanwhile. A cut leaves the partition as long as it was, or as it shall be.
+
+    Returns:
+        The last partition; nothing is written if it reaches to the end already.
+
+    Raises:
+        DiskIsShort, BadPartitionTable, TablesDisagree, NotKept: as ``select_slot``.
+    """
+    read_selection(disk).expect_whole()
+    repair(disk)
+    found = read_selection(disk)
+    tables = found.tables.grown()
+    if tables != found.tables:
+        for copy in (Copy.BACKUP, Copy.PRIMARY):
+            write_all(disk, tables.arrays(copy))
+            write_all(disk, [tables.header(found.slot, copy)])
+    return tables.others[-1]
 
 
 def select_slot(disk: Disk, slot: Slot) -> tuple[str, ...]:

@@ -102,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _guest(arguments: argparse.Namespace, host: Host, workplace: Workplace, image: Path) -> Guest:
     if not (workplace.vm / "disk.qcow2").exists() and image == workplace.image:
         virtual_device.keep_generation(workplace, places.store(arguments))
-    disk = virtual_device.disk_over(image, workplace)
+    disk = virtual_device.disk_over(image, workplace, more_bytes=virtual_device.more_bytes(host))
     return virtual_device.guest(host, workplace, disk, watchdog=arguments.watchdog)
 
 

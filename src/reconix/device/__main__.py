@@ -309,6 +309,14 @@ def _discard(device: Device, arguments: Arguments) -> int:
     return 0
 
 
+def _grow(device: Device, arguments: Arguments) -> int:
+    """For the unit: let data take what is left of the disk."""
+    from reconix.device.growth import grow
+
+    _tell(arguments, grow(device))
+    return 0
+
+
 def _start(device: Device, arguments: Arguments) -> int:
     """For the unit: find out what runs, and follow up on the boot before."""
     from reconix.device.select.start import start
@@ -524,6 +532,7 @@ def _add_for_units(commands: "Commands") -> None:
     _add(commands, "start", _start)
     _add(commands, "make-key", _make_key)
     _add(commands, "discard", _discard)
+    _add(commands, "grow", _grow)
     _add(commands, "watch", _watch)
     _add(commands, "schedule", _schedule)
     _add(commands, "apply-identity", _apply_identity, before="identify")

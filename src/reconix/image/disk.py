@@ -29,9 +29,9 @@ from reconix.boot.gpt import SECTOR, Partition
 from reconix.boot.tables import SlotTables
 from reconix.boot.tree import BootTree
 from reconix.build.boot.firmware_files import PlacedFile
-from reconix.config.schema.machine import Machine
+from reconix.config.schema.machine import Disk, Machine
 from reconix.image.block_map import BlockMap, Extent, map_of, print_block_map
-from reconix.image.ext4 import Format, make_ext4, system_format
+from reconix.image.ext4 import BY_SIZE, GROWING, Format, make_ext4, system_format
 from reconix.image.layout import DATA, MIB, SYSTEM, Sizes, needed_bytes, plan
 from reconix.image.loaders import expect_apart, padded
 from reconix.image.new_files import NewFile, NewFolder, NewNode, new_folder, walk
@@ -59,6 +59,8 @@ class Layout:
     """Whether the contents are in a pack."""
     loaders: tuple[PlacedFile, ...] = ()
     """What the board reads outside of partitions."""
+    data_grows: bool = False
+    """Whether ``data`` will become larger on the device."""
 
     @property
     def is_secret(self) -> bool:
@@ -81,11 +83,17 @@ class Layout:
             slots=machine.boot.slots,
             slot_bytes=machine.boot.slot_size,
             system_bytes=machine.disk.system_size,
-            data_bytes=machine.disk.data_size,
+            data_bytes=_data_bytes(machine.disk),
             firmware=machine.boot.firmware,
             reserved_bytes=machine.disk.reserved,
         )
-        return cls(sizes, machine.disk.size, data or {}, machine.disk.compress, loaders)
+        disk = machine.disk
+        return cls(sizes, disk.size, data or {}, disk.compress, loaders, disk.data_grows)
+
+
+def _data_bytes(disk: Disk) -> int | None:
+    """The size of ``data``; all that is left of an image whose size is given, if it grows."""
+    return None if disk.data_grows and disk.size is not None else disk.new_data_size
 
 
 def map_beside(image: Path) -> Path:
@@ -154,7 +162,7 @@ def _fill(
             content = system_files(installed, generation.integrity)
             form = system_format(content, tables.named(SYSTEM).size_bytes, generation.integrity)
             system = _write_system(content, tables.named(SYSTEM), form, image, work)
-    data = _write_data(tables.named(DATA), layout.data, image, work)
+    data = _write_data(tables.named(DATA), layout, image, work)
     return [*_outside_of_file_systems(tables), *system, *data]
 
 
@@ -204,11 +212,10 @@ def _write_system(
     return _copy_into(work / "system.ext4", image, place)
 
 
-def _write_data(
-    place: Partition, data: Mapping[str, NewNode], image: Path, work: Path
-) -> list[Extent]:
-    content = new_folder(data) if data else None
-    make_ext4(work / "data.ext4", content, label=DATA, size_bytes=place.size_bytes)
+def _write_data(place: Partition, layout: Layout, image: Path, work: Path) -> list[Extent]:
+    content = new_folder(layout.data) if layout.data else None
+    form = GROWING if layout.data_grows else BY_SIZE
+    make_ext4(work / "data.ext4", content, label=DATA, size_bytes=place.size_bytes, form=form)
     return _copy_into(work / "data.ext4", image, place)
 
 

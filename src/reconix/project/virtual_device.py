@@ -34,6 +34,8 @@ from reconix.vm.disks import overlay
 from reconix.vm.hardware import PC, VIRT_ARM64, Hardware
 from reconix.vm.qemu import Disk, DiskFormat, Forward, Guest
 
+MORE_BYTES = 1 << 30
+"""It takes no room here until it is written."""
 _STAMP_BYTES = 1024
 _SSH_PORT = 22
 _USUAL = {Architecture.AMD64: PC, Architecture.ARM64: VIRT_ARM64}
@@ -228,15 +230,15 @@ def hardware_of(host: Host) -> Hardware:
     return hardware.ALL[host.board.qemu]
 
 
-def disk_over(image: Path, workplace: Workplace) -> Disk:
-    """The disk over an image: the one of last time, or a new one.
+def disk_over(image: Path, workplace: Workplace, *, more_bytes: int = 0) -> Disk:
+    """The disk over an image: the one of last time, or a new one, larger by some bytes.
 
     Raises:
         ImageChanged: there is one, over another image.
     """
     disk, stamp = workplace.vm / "disk.qcow2", workplace.vm / "image"
     if not disk.exists():
-        overlay(image, disk)
+        overlay(image, disk, more_bytes=more_bytes)
         write_durably(stamp, _stamp(image))
     elif not stamp.exists() or read_bounded(stamp, _STAMP_BYTES) != _stamp(image):
         raise ImageChanged(
@@ -244,6 +246,11 @@ def disk_over(image: Path, workplace: Workplace) -> Disk:
             hint=f"start a new device: reconix run {workplace.host} --fresh",
         )
     return Disk(disk, DiskFormat.QCOW2)
+
+
+def more_bytes(host: Host) -> int:
+    """By how much the disk is larger than the image, so that data which grows has room for it."""
+    return MORE_BYTES if host.machine.disk.data_grows else 0
 
 
 def _stamp(image: Path) -> bytes:

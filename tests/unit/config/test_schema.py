@@ -17,13 +17,16 @@ from reconix.config.schema.nixos import NixSystem
 from reconix.config.schema.project import Project
 from reconix.config.schema.system import Imports, System
 from reconix.config.schema.values import (
+    REST,
     Forward,
     PublishedPort,
     parse_duration,
     parse_size,
+    parse_size_or_rest,
     print_duration,
     print_mode,
     print_size,
+    print_size_or_rest,
 )
 from reconix.config.shapes import (
     ChoiceShape,
@@ -158,6 +161,8 @@ def test_quantities_read_as_people_write_them() -> None:
     assert [parse_size(text) for text in ("5", "1K", "64M", "2G")] == [5, 1024, 64 << 20, 2 << 30]
     assert [parse_duration(text) for text in ("5", "90s", "5min", "2h")] == [5, 90, 300, 7200]
     assert print_size(64 << 20) == "64M"
+    assert [parse_size_or_rest(text) for text in ("rest", "64M")] == [REST, 64 << 20]
+    assert [print_size_or_rest(size) for size in (REST, 64 << 20)] == ["rest", "64M"]
     assert print_duration(300) == "5min"
     assert print_mode(0o600) == "0600"
 

@@ -16,4 +16,6 @@ def test_an_overlay_shows_its_image_and_leaves_it_unchanged(
     assert disk.format is DiskFormat.QCOW2
     run("qemu-io", "-f", "qcow2", "-c", "read -P 0x11 0 64k", "-c", "write -P 0x22 0 4k", disk.path)
     run("qemu-io", "-f", "qcow2", "-c", "read -P 0x22 0 4k", disk.path)
+    larger = overlay(image, tmp_path / "larger", more_bytes=1 << 20)
+    run("qemu-io", "-f", "qcow2", "-c", "read -P 0 64k 1M", larger.path)
     assert image.read_bytes() == b"\x11" * 65536

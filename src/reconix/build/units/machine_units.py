@@ -18,7 +18,14 @@ def units(machine: Machine) -> dict[str, str]:
         **agent_units.units(),
         **schedule_timers.units(machine.schedule),
         **scrub_units(machine.disk),
+        **growth_units(machine.disk),
     }
+
+
+def growth_units(disk: Disk) -> dict[str, str]:
+    """What lets data grow; nothing if it has a size."""
+    name = "reconix-grow.service"
+    return {name: fill(f"units/{name}", agent=AGENT)} if disk.data_grows else {}
 
 
 def scrub_units(disk: Disk) -> dict[str, str]:

@@ -62,7 +62,7 @@ def _parts_are_large_enough(host: Host, table: Table, file: Place) -> Iterator[P
     for keys, size, least in (
         (("boot", "slot_size"), host.machine.boot.slot_size, _MIN_SLOT_BYTES),
         (("disk", "system_size"), host.machine.disk.system_size, _MIN_SYSTEM_BYTES),
-        (("disk", "data_size"), host.machine.disk.data_size, _MIN_DATA_BYTES),
+        (("disk", "data_size"), host.machine.disk.new_data_size, _MIN_DATA_BYTES),
     ):
         if size < least:
             fact = f"{size} bytes is too small"
@@ -72,7 +72,7 @@ def _parts_are_large_enough(host: Host, table: Table, file: Place) -> Iterator[P
 
 def _disk_holds_all(host: Host, table: Table, file: Place) -> Iterator[Problem]:
     boot, disk = host.machine.boot, host.machine.disk
-    needed = boot.slots * boot.slot_size + disk.system_size + disk.data_size + _TABLES_BYTES
+    needed = boot.slots * boot.slot_size + disk.system_size + disk.new_data_size + _TABLES_BYTES
     needed += disk.reserved
     if disk.size is not None and disk.size < needed:
         place = place_of(table, "disk", "size", default=file)

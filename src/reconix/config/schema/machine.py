@@ -10,6 +10,7 @@ from reconix.base.firmware import FirmwareKind
 from reconix.config.options import Form, Option, Range
 from reconix.config.schema.firmware import DiskFile, OfPackage, SlotFile
 from reconix.config.schema.values import (
+    REST,
     Address,
     DeviceNode,
     DeviceTreeName,
@@ -25,9 +26,12 @@ from reconix.config.schema.values import (
     Seconds,
     Serial,
     SizeBytes,
+    SizeOrRest,
 )
 from reconix.store.generation import Integrity
 
+GROWING_DATA_BYTES = 64 << 20
+"""The size in an image of a partition that grows."""
 BOARDS = Path(__file__).parents[1] / "boards"
 """A file for each board that we know."""
 _BOARDS = sorted(file.stem for file in BOARDS.glob("*.toml"))
@@ -160,9 +164,10 @@ class Disk:
         ),
     ] = 1 << 30
     data_size: Annotated[
-        SizeBytes,
+        SizeOrRest,
         Option(
-            "Size of the partition for what persists.",
+            'Size of the partition for what persists. `"rest"`: the image has a small one, and the '
+            "device lets it grow to the end of its disk when it is first started.",
             '"1G"',
             "when the device keeps more than settings, such as recordings",
         ),
@@ -213,6 +218,16 @@ class Disk:
             "when the disk is small, and slower reading matters less",
         ),
     ] = False
+
+    @property
+    def data_grows(self) -> bool:
+        """Whether ``data`` takes on the device what is left of its disk."""
+        return self.data_size == REST
+
+    @property
+    def new_data_size(self) -> int:
+        """The size of ``data`` in the image; at least, if it grows."""
+        return GROWING_DATA_BYTES if self.data_grows else self.data_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -195,6 +195,20 @@ def parse_size(text: str) -> int:
     return int(number) * _UNITS_OF_SIZE[unit]
 
 
+REST = -1
+"""The size of what takes all that is left."""
+
+
+def parse_size_or_rest(text: str) -> int:
+    """Bytes, or ``REST``."""
+    return REST if text == "rest" else parse_size(text)
+
+
+def print_size_or_rest(size: object) -> str:
+    """The inverse of ``parse_size_or_rest``."""
+    return "rest" if size == REST else print_size(size)
+
+
 def parse_duration(text: str) -> int:
     """Seconds from ``90s``, ``5min`` or ``2h``."""
     number, unit = re.fullmatch(r"(\d+)(\w*)", text).groups()  # type: ignore[union-attr] # Form
@@ -530,6 +544,16 @@ PortName = Annotated[
 SizeBytes = Annotated[
     int,
     Form('a size such as "64M" or "4G"', r"\d{1,15}[KMGT]?", parse_size, print_size, True),
+]
+SizeOrRest = Annotated[
+    int,
+    Form(
+        'a size such as "64M" or "4G", or "rest"',
+        r"rest|\d{1,15}[KMGT]?",
+        parse_size_or_rest,
+        print_size_or_rest,
+        True,
+    ),
 ]
 Seconds = Annotated[
     int,

@@ -29,6 +29,7 @@ OF_A_MACHINE = {
     'boot.slot_size = "16M"': ("boot.slot_size", "too small"),
     'disk.system_size = "1M"': ("disk.system_size", "too small"),
     'disk.data_size = "1M"': ("disk.data_size", "too small"),
+    'disk = { data_size = "rest", size = "1G" }': ("disk.size", "need 1"),
     'disk.size = "1G"': ("disk.size", "the disk has 1073741824"),
     'run.forward = ["a:1", "a:2"]': ("run.forward", "name a is used twice"),
     'run.forward = ["a:1", "b:1"]': ("run.forward", "device port 1 is used twice"),
