@@ -23,6 +23,7 @@ ALWAYS_THERE = {
     "dpkg",
     "apt-get",
     "apt-cache",
+    "ldconfig",
     "tar",
     "cp",
     "unshare",

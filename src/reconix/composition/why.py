@@ -23,6 +23,7 @@ from reconix.base.errors import UsageError
 from reconix.base.files import read_bounded
 from reconix.build.archive.offers import place_of
 from reconix.build.inspect.packages import MAX_STATUS_BYTES, STATUS
+from reconix.build.minify import licences
 from reconix.build.software.owners import How, Owner, Owners
 from reconix.composition import generated, requests
 from reconix.composition.dependencies import Chain, Dependencies
@@ -37,8 +38,9 @@ from reconix.config.lock.packages import DEBIAN, LockedPackage
 OURS = {
     "usr/bin/reconix-device": "the command of the agent",
     "var/.updated": "nothing has to be updated when it starts",
+    licences.FILE: "the licences of the packages of which something stays",
 }
-"""What a build adds to each root (``build/root/debian.py``)."""
+"""What a build adds to roots (``build/root/debian.py``, ``build/minify/licences.py``)."""
 
 _NEAR = 3
 _WHOSE = {

@@ -7,7 +7,6 @@ Tested by ``tests/unit/build/agent/test_needs.py``.
 """
 
 PROGRAMS = {
-    "busctl": "asking who must not be interrupted",
     "gzip": "packing a file as its package had it",
     "journalctl": "what a container has said",
     "mount": "making the partitions writable while it works",
@@ -17,6 +16,9 @@ PROGRAMS = {
     "umount": "images that no container needs any more",
 }
 """Every program that the agent starts by name on each device, and what for."""
+
+LOGIN_PROGRAMS = {"busctl": "asking who must not be interrupted"}
+"""Likewise where there is ``systemd-logind``, which knows that (``build/minify/knowledge.py``)."""
 
 CONTAINER_PROGRAMS = {
     "crun": "entering a container",

@@ -78,6 +78,11 @@ ALL = (
         units=("user@.service", "user-runtime-dir@.service", "user-.slice"),
     ),
     Fact(
+        r"usr/lib/systemd/systemd-logind",
+        "is asked by the agent through it",
+        r"usr/bin/busctl",
+    ),
+    Fact(
         r"usr/lib/systemd/system/user@\.service",
         "starts it for a user",
         r"usr/lib/systemd/(?:user-generators|user-environment-generators)/.*",

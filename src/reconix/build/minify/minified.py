@@ -18,6 +18,7 @@ from pathlib import Path
 from reconix.base import progress
 from reconix.base.architecture import Architecture
 from reconix.build import recipes
+from reconix.build.agent import bytecode
 from reconix.build.minify import (
     checks,
     minimal_root,
@@ -88,10 +89,11 @@ def minify(store: ChrootStore, inputs: Inputs, sidecar: Sidecar, architecture: s
     kept = {path for path, because in found.stays.items() if because.how == plan.KEPT}
     minimal = Minimal.of(root, found.stays, kept)
     given = (("root", str(inputs.root)), ("reasons", str(why)))
-    recipe = Recipe("minimal root", NAME, given, recipes.sources(minimal_root, checks))
+    code = (*recipes.sources(minimal_root, checks), bytecode.SCRIPT)
+    recipe = Recipe("minimal root", NAME, given, code)
 
     def make(into: Path) -> None:
-        minimal.write(root, into)
+        minimal.write(root, into, Architecture(architecture) if found.is_python_ours else None)
         *above, _ = _parts(store, inputs)
         roots = Roots(into, root, above, architecture)
         roots.check()

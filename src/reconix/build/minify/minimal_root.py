@@ -3,8 +3,9 @@
 Debian has modules as source and, made when they are installed, as bytecode. Python needs one of
 them. Bytecode starts faster, so it is what stays, unless somebody asks for the source; but Python
 finds it without the source only where the source would be. So
-``json/__pycache__/decoder.cpython-313.pyc`` becomes ``json/decoder.pyc``. Of some files only some
-lines stay (``rewritten.py``).
+``json/__pycache__/decoder.cpython-313.pyc`` becomes ``json/decoder.pyc``. That of the standard
+library may be made without docstrings (``undescribed.py``). Of some files only some lines stay
+(``rewritten.py``), and of the licences all, in one file (``licences.py``).
 
 Source: PEP 3147, *Case 4: legacy pyc files and source-less imports*.
 Tested by ``tests/unit/build/minify/test_minimal_root.py``.
@@ -17,7 +18,8 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconix.build.minify import rewritten
+from reconix.base.architecture import Architecture
+from reconix.build.minify import licences, rewritten, undescribed
 from reconix.build.root import losses
 from reconix.build.software.owners import LISTS, Owners, print_lists
 from reconix.store.sidecar import Entries
@@ -54,28 +56,47 @@ class Minimal:
         folders = {str(above) for path in found for above in Path(path).parents} - {"."}
         return cls(dict(sorted((found | {path: path for path in folders}).items())))
 
-    def write(self, root: Path, into: Path) -> None:
+    def write(self, root: Path, into: Path, undescribed_for: Architecture | None = None) -> None:
         """Write it into a new folder.
 
         Args:
             root: the full root.
             into: a folder that does not exist yet.
+            undescribed_for: the architecture of the root, if modules of Python's own shall have no
+                docstrings.
         """
         into.mkdir()
-        made = self._made_anew(root)
+        owners = Owners.read(root)
         for path, origin in self.origins.items():
             _copy(root / origin, into / path)
-            if path in made:
-                (into / path).write_bytes(made[path])
         _copy(root / losses.FILE, into / losses.FILE)
         (into / LISTS).mkdir()
-        for name, lines in print_lists(Owners.read(root), self.origins).items():
-            (into / LISTS / name).write_bytes(lines)
+        modules = self._undescribed(root, undescribed_for) if undescribed_for else {}
+        anew = (*self._made_anew(root), *self._told(root, owners), *modules.items())
+        for path, content in anew:
+            (into / path).write_bytes(content)
 
-    def _made_anew(self, root: Path) -> Mapping[str, bytes]:
-        """The contents of what has another one than in the full root."""
-        there = [path for path in rewritten.ALL if path in self.origins and (root / path).is_file()]
-        return {p: rewritten.ALL[p]((root / p).read_bytes(), self.origins) for p in there}
+    def _undescribed(self, root: Path, architecture: Architecture) -> Mapping[str, bytes]:
+        """The bytecode of Python's own modules."""
+        moved = (path for path, origin in self.origins.items() if path != origin)
+        sources = [path.removesuffix("c") for path in moved]
+        made = undescribed.compiled(root, sources, architecture)
+        return {f"{path}c": content for path, content in made.items()}
+
+    def _told(self, root: Path, owners: Owners) -> Iterator[tuple[str, bytes]]:
+        """What is told of the packages of which something stays: what it is, and its licences."""
+        for name, lines in print_lists(owners, self.origins).items():
+            yield f"{LISTS}/{name}", lines
+        files = (each for each in self.origins.values() if _is_file(root / each))
+        packed = licences.pack(root, {name for each in files for name in owners.of(each).packages})
+        if packed and licences.FOLDER in self.origins:
+            yield licences.FILE, packed
+
+    def _made_anew(self, root: Path) -> Iterator[tuple[str, bytes]]:
+        """What has another content than in the full root."""
+        for path, shorten in rewritten.ALL.items():
+            if path in self.origins and (root / path).is_file():
+                yield path, shorten((root / path).read_bytes(), self.origins)
 
     def entries(self, entries: Entries) -> Entries:
         """What a sidecar of the full root says, for this one."""
@@ -98,6 +119,10 @@ def _compiled(root: Path, folders: Iterable[str]) -> Iterator[tuple[str, str]]:
             source = f"{folder}/{named['name']}.py" if named else ""
             if _SOURCE.fullmatch(source):
                 yield source, f"{folder}/__pycache__/{file.name}"
+
+
+def _is_file(place: Path) -> bool:
+    return place.is_file() and not place.is_symlink()
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from reconix.build.agent.needs import CONTAINER_SCRIPT
-from reconix.build.minify import graph, rules
+from reconix.build.minify import graph, licences, rules
 from reconix.build.minify.edges import texts
 from reconix.build.minify.edges.accounts import AccountEdges
 from reconix.build.minify.edges.bus import BusEdges
@@ -37,11 +37,14 @@ _MAX_SETTINGS_BYTES = 1 << 18
 _INIT = "usr/lib/systemd/systemd"
 _UNITS = re.compile(r"etc/systemd/(?:system|user|system-generators)/.*")
 _OF_CONTAINERS = re.compile(rf"nix/store/[^/]+-reconix-device/{CONTAINER_SCRIPT}")
+_PYTHON_LIBRARY = re.compile(r".*/libpython3[^/]*\.so[^/]*")
+"""With it a program runs Python that has no file of Python itself."""
 KEPT = "is named in minify.keep"
 """How a path is reached that the configuration names, whatever else reaches it."""
 _KEPT_WITH_PACKAGE = "is of a package that is named in minify.keep"
 _ALWAYS = {
     "usr/bin/reconix-device": "is the command of the agent",
+    licences.FOLDER: "is where the licences are",
     "usr/lib/modules": "is where the modules of the kernel appear",
     "usr/lib/os-release": "says which Debian this is",
     "var/run": "is where older programs look for what runs",
@@ -185,7 +188,8 @@ def make_plan(files: Files, owners: Owners, wanted: Wanted) -> Reasons:
     for path, node in files.nodes.items():
         if node.is_of_root and path not in stays:
             goes.setdefault(path, _unreached(files, path, suggested, never))
-    return Reasons(stays, goes)
+    is_ours = not edges.python.has_others and not any(map(_PYTHON_LIBRARY.fullmatch, stays))
+    return Reasons(stays, goes, is_ours)
 
 
 def _features(keep: Iterable[str]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
     + <TAB> path <TAB> by <TAB> how          stays: what leads to it, and how
     - <TAB> path <TAB> rule <TAB> reason     goes: by which rule, if it was one
+    = <TAB> python <TAB> <TAB> only ours     if no Python runs there but the agent's
 
 Lines are sorted by path. Characters that would break a line stand as in JSON.
 
@@ -26,23 +27,27 @@ class Reasons:
     stays: Mapping[str, Because]
     goes: Mapping[str, Because]
     """``by`` is the name of a rule; nothing if none was about it."""
+    is_python_ours: bool = False
+    """Whether nobody runs Python but the agent."""
+
+
+_OURS = ("=", "python", "", "only ours")
 
 
 def print_reasons(reasons: Reasons) -> bytes:
     """The reasons as lines."""
     both = (("+", reasons.stays), ("-", reasons.goes))
     lines = ((path, sign, each) for sign, found in both for path, each in found.items())
-    return "".join(
-        "\t".join((sign, *map(_escaped, (path, each.by, each.how)))) + "\n"
-        for path, sign, each in sorted(lines)
-    ).encode()
+    rows = [(sign, *map(_escaped, (path, *each))) for path, sign, each in sorted(lines)]
+    rows += [_OURS] if reasons.is_python_ours else []
+    return "".join("\t".join(row) + "\n" for row in rows).encode()
 
 
 def parse_reasons(content: bytes) -> Reasons:
     """Read what ``print_reasons`` wrote."""
     lines = content.decode().splitlines()
     parsed = [[_plain(field) for field in line.split("\t")] for line in lines]
-    return Reasons(_with("+", parsed), _with("-", parsed))
+    return Reasons(_with("+", parsed), _with("-", parsed), [*_OURS] in parsed)
 
 
 def read_reasons(file: Path) -> Reasons:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from tests.project_files import ROOT, enough
 
 from reconix.build.agent import needs, zipapp
+from reconix.build.minify import knowledge
 from reconix.build.minify.edges import texts
 from reconix.fleet import copying
 from reconix.transfer.codecs import lz4
@@ -40,7 +41,13 @@ def test_every_program_that_the_agent_starts_is_declared() -> None:
     found = {
         word for path in sources for word in started(ast.parse((ROOT / "src" / path).read_bytes()))
     }
-    assert found | {"python3"} == needs.PROGRAMS.keys() | needs.CONTAINER_PROGRAMS.keys()
+    declared = (needs.PROGRAMS, needs.LOGIN_PROGRAMS, needs.CONTAINER_PROGRAMS)
+    assert found | {"python3"} == {name for table in declared for name in table}
+
+
+def test_what_the_agent_asks_logind_with_stays_with_it() -> None:
+    (fact,) = (each for each in knowledge.ALL if "asked by the agent" in each.how)
+    assert {fact.paths} == {f"usr/bin/{name}" for name in needs.LOGIN_PROGRAMS}
 
 
 def test_every_library_that_the_agent_loads_is_declared() -> None:

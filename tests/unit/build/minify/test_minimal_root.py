@@ -1,10 +1,12 @@
 """The minimal root has what stays, as it was, and Python's modules in one form."""
 
+import lzma
 import os
 from pathlib import Path
 
 from tests.device_trees import write
 
+from reconix.build.minify import licences
 from reconix.build.minify.minimal_root import OMITTED, Minimal
 from reconix.build.software.owners import Owners
 from reconix.store.images.nodes import Metadata
@@ -78,6 +80,17 @@ def test_of_lists_only_lines_stay_that_count(tmp_path: Path) -> None:
     minimal = Minimal.of(root, (*STAYS, "etc/shells"))
     minimal.write(root, tmp_path / "minimal")
     assert (tmp_path / "minimal/etc/shells").read_text() == "/bin/air\n"
+
+
+def test_licences_are_one_file_for_what_stays(tmp_path: Path) -> None:
+    doc = {f"usr/share/doc/{name}/copyright": f"({name})" for name in ("air", "python", "gone")}
+    root = write(tmp_path / "root", {**ROOT, **doc})
+    for stays, there in ((STAYS, False), ((*STAYS, "usr/share/doc"), True)):
+        into = tmp_path / f"minimal {there}"
+        Minimal.of(root, stays).write(root, into)
+        assert (into / licences.FILE).exists() == there
+    text = lzma.decompress((into / licences.FILE).read_bytes())
+    assert text == b"=== air\n(air)\n\n=== python\n(python)\n\n"
 
 
 def test_a_sidecar_follows(tmp_path: Path) -> None:

@@ -172,3 +172,19 @@ def test_the_script_for_containers_counts_only_where_there_are_any(
     reasons = make_plan(Files.read(parts), Owners.read(root), wanted)
     assert reasons.stays["usr/bin/other-tool"].by == by
     assert ("usr/bin/tool" in reasons.stays) == containers
+
+
+@pytest.mark.parametrize(
+    ("others", "ours"),
+    [
+        ({}, True),
+        ({f"{PYTHON}/json.py": ""}, True),
+        ({"usr/bin/own": "#!/usr/bin/python3\n"}, False),
+        ({"usr/lib/x/libpython3.13.so.1.0": ""}, False),
+    ],
+)
+def test_who_else_runs_python_is_told(others: Tree, ours: bool, tmp_path: Path) -> None:
+    keep = tuple(f"/{path}" for path in others)
+    root = write(tmp_path / "root", {**ROOT, **others})
+    found = make_plan(Files.read([Part("", root)]), Owners.read(root), Wanted(keep=keep))
+    assert found.is_python_ours is ours

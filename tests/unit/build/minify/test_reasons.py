@@ -12,9 +12,11 @@ TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
 FOUND = st.dictionaries(TEXTS, st.builds(Because, TEXTS, TEXTS), max_size=6)
 
 
-@given(FOUND, FOUND)
-def test_what_is_printed_is_read(stays: dict[str, Because], goes: dict[str, Because]) -> None:
-    reasons = Reasons(stays, goes)
+@given(FOUND, FOUND, st.booleans())
+def test_what_is_printed_is_read(
+    stays: dict[str, Because], goes: dict[str, Because], ours: bool
+) -> None:
+    reasons = Reasons(stays, goes, ours)
     assert parse_reasons(print_reasons(reasons)) == reasons
 
 

@@ -2,6 +2,7 @@
 
 from reconix.build.inspect.packages import STATUS, parse_status
 from reconix.build.minify import rewritten
+from reconix.build.minify.library_cache import Library, LibraryCache, parse_cache
 from reconix.composition.installed import parse_installed
 
 AIR = b"""\
@@ -50,6 +51,14 @@ def test_only_shells_that_are_there_are_listed() -> None:
     listed = b"# shells\n/bin/sh\n/usr/bin/sh\n/bin/rbash\n/opt/own/shell\n"
     left = rewritten.shells(listed, {"usr/bin/sh", "opt/own/shell"})
     assert left == b"# shells\n/bin/sh\n/usr/bin/sh\n/opt/own/shell\n"
+
+
+def test_only_libraries_that_are_there_are_listed() -> None:
+    both = tuple(
+        Library(name, b"/lib/" + name, 771, 0) for name in (b"libwind.so.1", b"libair.so.1")
+    )
+    left = rewritten.libraries(LibraryCache(both, None).print(), {"usr/lib/libair.so.1"})
+    assert parse_cache(left) == LibraryCache(both[1:], None)
 
 
 def test_the_status_is_the_one_that_others_read() -> None:

@@ -77,8 +77,9 @@ class PythonEdges:
     files: Files
     suggested: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Modules that the agent could reach and does not: by path what for, and who imports it."""
+    has_others: bool = False
+    """Whether there is Python that is neither the agent's nor of the standard library."""
     _waiting: list[tuple[str, Edge]] = field(default_factory=list)
-    _has_others: bool = False
     _roots: tuple[str, ...] = ()
     _modules: dict[str, dict[str, str]] = field(default_factory=dict)
     _told: dict[str, dict[str, list[str]]] = field(default_factory=dict)
@@ -116,7 +117,7 @@ class PythonEdges:
     def _of_standard(self, path: str, name: str, edges: Iterator[Edge]) -> Iterator[Edge]:
         """What a module of the standard library imports, if it is not to wait for others."""
         what = _what_for(path, name)
-        if not what or self._has_others:
+        if not what or self.has_others:
             yield from edges
         else:
             for each in edges:
@@ -125,7 +126,7 @@ class PythonEdges:
 
     def _for_others(self) -> Iterator[Edge]:
         """What waited for Python that is not the agent's."""
-        self._has_others = True
+        self.has_others = True
         for path, edge in self._waiting:
             yield Edge(edge.target, f"may use /{path}, which {edge.how}")
         self._waiting.clear()
