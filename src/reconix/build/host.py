@@ -464,7 +464,16 @@ class _SystemBuild:
     def _check(
         self, components: Components, trees: _FoundTrees, environments: Mapping[str, Bound]
     ) -> None:
-        """Hold the objects against each other."""
+        """Hold the objects against each other; once, as long as they and what is wanted stay."""
+        inputs = [("system", repr(self.system)), *(("object", str(p)) for p in components.paths())]
+        recipe = Recipe("checked", self.name, tuple(inputs), recipes.sources(together))
+        if recipes.known(self.store, recipe) is None:
+            self._check_anew(components, trees, environments)
+            recipes.remember(self.store, recipe, components.etc)
+
+    def _check_anew(
+        self, components: Components, trees: _FoundTrees, environments: Mapping[str, Bound]
+    ) -> None:
         files = _device_files(self.store, self.system, components)
         programs = Programs(files, self.lock.architecture)
         for tree, placed in trees:

@@ -14,9 +14,6 @@ import binascii
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-
 from reconix.base.errors import ReconixError
 from reconix.base.small_order import is_small_order
 from reconix.nix.database import PathInfo
@@ -90,6 +87,8 @@ class SecretKey:
 
     def sign(self, info: PathInfo) -> str:
         """Vouch for an object: ``<name>:<base 64>``."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # late
+
         private = Ed25519PrivateKey.from_private_bytes(self.value[:32])
         signature = private.sign(fingerprint(info))
         return f"{self.name}:{base64.b64encode(signature).decode()}"
@@ -118,6 +117,10 @@ def check(info: PathInfo, keys: Iterable[PublicKey]) -> None:
 
 
 def _is_by(key: PublicKey, signature: str, content: bytes) -> bool:
+    # Late: it loads OpenSSL, and most commands compare no signature.
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
     try:
         name, value = _split(signature, 64)
         if name == key.name and not is_small_order(key.value):

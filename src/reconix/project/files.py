@@ -7,6 +7,7 @@ Tested by ``tests/unit/project/test_files.py``.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -57,6 +58,12 @@ class NotLocked(ReconixError):
         super().__init__(f"{FILE_NAME}: {what}", hint="ask the archive: reconix lock")
 
 
+@lru_cache(maxsize=1)
+def _parsed(content: bytes, source: str) -> Lock:
+    """A build asks for it several times, and a lock of many packages takes long to parse."""
+    return parse_lock(content, source=source)
+
+
 @dataclass(frozen=True, slots=True)
 class ProjectFiles:
     """A project as it is on the disk."""
@@ -89,7 +96,7 @@ class ProjectFiles:
         path = self.folder / FILE_NAME
         if not path.is_file():
             return None
-        return parse_lock(read_bounded(path, MAX_LOCK_BYTES), source=str(path))
+        return _parsed(read_bounded(path, MAX_LOCK_BYTES), str(path))
 
     def host_lock(self, host: Host) -> HostLock:
         """What the systems of a host consist of.

@@ -31,8 +31,6 @@ from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
 
-from debian.deb822 import Deb822
-
 from reconix.base import process, progress
 from reconix.base.digests import BadDigest, Digest
 from reconix.base.errors import ReconixError
@@ -416,6 +414,8 @@ def parse_records(said: bytes) -> list[Record]:
     Raises:
         AptFailed: a package lacks a field, or has a malformed one.
     """
+    from debian.deb822 import Deb822  # late: slow to import, and an unchanged build needs none
+
     return [
         parse_record(paragraph) for paragraph in Deb822.iter_paragraphs(said, use_apt_pkg=False)
     ]

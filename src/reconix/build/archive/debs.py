@@ -12,8 +12,6 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from debian.deb822 import Deb822
-
 from reconix.base import process, progress, text
 from reconix.base.digests import Digest
 from reconix.base.process import CommandFailed
@@ -93,6 +91,8 @@ def read_deb(file: Path, project: Path, architecture: str) -> Offer:
     Raises:
         BadPackage: it cannot be installed, and why.
     """
+    from debian.deb822 import Deb822  # late: slow to import, and an unchanged build needs none
+
     content = read_control(file)
     name_in(content, file)
     _expect_whole(file)

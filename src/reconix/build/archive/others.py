@@ -17,8 +17,6 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from debian.deb822 import Deb822
-
 from reconix.base import progress
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
@@ -229,6 +227,8 @@ def _offer(paragraph: bytes, archive: str, date: str) -> Offer:
     Raises:
         AptFailed: it lacks a field, or has a malformed one.
     """
+    from debian.deb822 import Deb822  # late: slow to import, and an unchanged build needs none
+
     control = Deb822(paragraph)
     try:
         record = parse_record(control)
@@ -257,6 +257,8 @@ def contents_in(
     targets: Iterable[Target], names: Set[str]
 ) -> Mapping[tuple[str, str], Set[Digest]]:
     """What indexes say that versions of packages are; apt shows one of two that look alike."""
+    from debian.deb822 import Deb822  # late, as above
+
     found: dict[tuple[str, str], set[Digest]] = {}
     for target in targets:
         content = read_bounded(target.file, _MAX_INDEX_BYTES) if target.file.exists() else b""

@@ -27,7 +27,6 @@ from reconix.build.recipes import Recipe
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
 from reconix.transfer.codecs.packs import Pack
-from reconix.transfer.sending import members
 
 _MODULES = "modules"
 _MOST_PACKED = 48 << 20
@@ -126,6 +125,8 @@ class FullKernel:
 
 @cache
 def _is_lz4(image: Path) -> bool:
+    from reconix.transfer.sending import members  # late: an unchanged build looks into no kernel
+
     member = members.find(image.read_bytes())
     return member is not None and member.pack is Pack.LZ4
 

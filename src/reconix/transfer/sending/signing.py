@@ -10,8 +10,6 @@ import base64
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from reconix.nix.signatures import SecretKey
 from reconix.transfer.trust.keys import KeySet, PublicKey
 from reconix.transfer.trust.seal import (
@@ -29,6 +27,8 @@ def generate(name: str) -> SecretKey:
     Raises:
         BadKey: that is not a name.
     """
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # late
+
     private = Ed25519PrivateKey.generate()
     value = private.private_bytes_raw() + private.public_key().public_bytes_raw()
     PublicKey(name, value[32:])
@@ -69,6 +69,8 @@ class Signer:
 
 def _sign(statement: bytes, keys: Iterable[SecretKey]) -> tuple[Signature, ...]:
     """One signature of each key, in the order of the public ones: the same for the same keys."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # late
+
     seeds = {key.value[32:]: key.value[:32] for key in keys}
     return tuple(
         Signature(public_key, Ed25519PrivateKey.from_private_bytes(seed).sign(statement))
