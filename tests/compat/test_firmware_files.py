@@ -1,6 +1,7 @@
 """Files that a board starts from, out of packages and projects, each what it was pinned to be."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,11 +102,18 @@ def test_a_file_of_a_slot_takes_no_place_of_the_loader() -> None:
         with_files({"BOOT.SCR": b""})
 
 
-def with_files(files: dict[str, bytes]) -> dict[str, bytes]:
+def test_the_device_tree_of_the_default_system_can_stand_where_firmware_looks() -> None:
+    files = with_files({}, device_trees=("board.dtb",))
+    assert files["board.dtb"] == b"of the board"
+
+
+def with_files(files: dict[str, bytes], device_trees: tuple[str, ...] = ()) -> dict[str, bytes]:
     """A slot with files of the board."""
-    system = BootSystem("default", spec("default", "linux"), (Digest(bytes(32)),))
-    contents = {f"/nix/store/{HASH}-linux/vmlinuz": kernel("x")}
-    tree = WithSlotFiles(LOADER, files).boot_tree(
+    tree_path = f"/nix/store/{HASH}-device-tree/a.dtb"
+    made = replace(spec("default", "linux"), device_tree=tree_path)
+    system = BootSystem("default", made, (Digest(bytes(32)),))
+    contents = {f"/nix/store/{HASH}-linux/vmlinuz": kernel("x"), tree_path: b"of the board"}
+    tree = WithSlotFiles(LOADER, files, device_trees).boot_tree(
         [system], default="default", content=lambda path: contents.get(path, b"")
     )
     return {file.path: b"".join(file.chunks()) for file in tree.files}

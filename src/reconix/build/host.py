@@ -110,7 +110,11 @@ def build_host(
     store = workshop.store
     systems = [read_system(store, name, toplevel) for name, toplevel in toplevels.items()]
     systems += nixos.take_systems(store, host, lock)
-    loader = WithSlotFiles(_loader(workshop, host, lock), _slot_files(workshop, host, lock))
+    loader = WithSlotFiles(
+        _loader(workshop, host, lock),
+        _slot_files(workshop, host, lock),
+        firmware_files.device_trees(host.machine.boot.slot_files),
+    )
     return add_generation(store, host, systems, loader, measured)
 
 

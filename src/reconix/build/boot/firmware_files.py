@@ -23,6 +23,7 @@ from reconix.config.schema.firmware import (
     DiskFile,
     OfPackage,
     OfProject,
+    SlotDeviceTree,
     SlotFile,
     SlotText,
 )
@@ -58,10 +59,12 @@ class WithSlotFiles:
     Attributes:
         loader: says which files systems have there.
         files: of the board, by path.
+        device_trees: paths under which that of the default system stands once more.
     """
 
     loader: BootLoader
     files: Mapping[str, bytes]
+    device_trees: tuple[str, ...] = ()
 
     def boot_tree(
         self, systems: Sequence[BootSystem], *, default: str, content: Content
@@ -72,7 +75,9 @@ class WithSlotFiles:
             BadBootTree: a file of the board has the name of another one.
         """
         tree = self.loader.boot_tree(systems, default=default, content=content)
-        others = BootTree.of(dict(self.files))
+        trees = [each.spec.device_tree for each in systems if each.name == default]
+        copies = {path: content(tree) for tree in trees if tree for path in self.device_trees}
+        others = BootTree.of({**self.files, **copies})
         files = sorted((*tree.files, *others.files), key=lambda file: file.path.split("/"))
         return BootTree(tuple(files))
 
@@ -92,7 +97,7 @@ def on_disk(files: Iterable[DiskFile], packages: Mapping[str, Path]) -> tuple[Pl
 
 
 def in_slots(files: Iterable[SlotFile], packages: Mapping[str, Path]) -> dict[str, bytes]:
-    """The files of each slot, by path; of one path the last counts.
+    """The files of each slot but copies of the device tree, by path; of one path the last counts.
 
     Raises:
         BadFirmwareFile: one is not there, or has another hash.
@@ -100,7 +105,13 @@ def in_slots(files: Iterable[SlotFile], packages: Mapping[str, Path]) -> dict[st
     return {
         each.path: each.text.encode() if isinstance(each, SlotText) else _content(each, packages)
         for each in files
+        if not isinstance(each, SlotDeviceTree)
     }
+
+
+def device_trees(files: Iterable[SlotFile]) -> tuple[str, ...]:
+    """Where in a slot the device tree of the default system stands once more."""
+    return tuple(each.device_tree for each in files if isinstance(each, SlotDeviceTree))
 
 
 def member(package: Path, name: str) -> bytes:

@@ -12,6 +12,7 @@ from reconix.base.firmware import FirmwareKind
 from reconix.config.merge import Table
 from reconix.config.origins import place_of
 from reconix.config.problems import Place, Problem
+from reconix.config.schema.firmware import SlotDeviceTree
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.values import OneShot
 from reconix.store.generation import Integrity
@@ -136,6 +137,11 @@ def _fits_the_device_tree(host: Host, table: Table, file: Place) -> Iterator[Pro
         place = place_of(table, "boot", "device_tree", default=file)
         fact = f"kernels for {host.architecture.value} have no device trees"
         yield Problem(place, "boot.device_tree", fact, "remove it, or set architecture")
+    copies = [each for each in boot.slot_files if isinstance(each, SlotDeviceTree)]
+    if boot.device_tree is None and copies:
+        place = place_of(table, "boot", "slot_files", default=file)
+        fact = f"there is no device tree for {copies[0].device_tree}"
+        yield Problem(place, "boot.slot_files", fact, "set boot.device_tree as well")
     if boot.device_tree is None and boot.disk is not None:
         place = place_of(table, "boot", "disk", default=file)
         fact = "there is no device tree that has it"

@@ -97,7 +97,21 @@ class SlotText:
     path: Annotated[SlotPath, _PATH]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotDeviceTree:
+    """The device tree of the default system, once more in each slot."""
+
+    device_tree: Annotated[
+        SlotPath,
+        Option(
+            "What the firmware looks for it under.",
+            '"bcm2711-rpi-4-b.dtb"',
+            "when the firmware gives a device tree to U-Boot, and has none of its own",
+        ),
+    ]
+
+
 DiskFile = DiskFileOfProject | DiskFileOfPackage
-SlotFile = SlotFileOfProject | SlotFileOfPackage | SlotText
+SlotFile = SlotFileOfProject | SlotFileOfPackage | SlotText | SlotDeviceTree
 OfPackage = DiskFileOfPackage | SlotFileOfPackage
 OfProject = DiskFileOfProject | SlotFileOfProject

@@ -37,6 +37,10 @@ OF_A_MACHINE = {
     'disk = { compress = true, integrity = "verity" }': ("disk.compress", "a pack has all in one"),
     'boot.load_base = "0x41000000"': ("boot.load_base", "UEFI chooses itself"),
     'boot = { firmware = "u-boot", load_base = "0x41000000" }': ("boot.firmware", "on amd64"),
+    'boot.slot_files = [{ device_tree = "a.dtb" }]': (
+        "boot.slot_files",
+        "there is no device tree for a.dtb",
+    ),
     'boot.disk = "mmc0"': ("boot.disk", "there is no device tree that has it"),
     'disk.reserved = "16K"': ("disk.reserved", "16384 bytes cannot be reserved"),
     'disk.reserved = "65M"': ("disk.reserved", "cannot be reserved"),
