@@ -54,6 +54,7 @@ ROOMS = {
             "measured",
             "generation",
             "nixos",
+            "starting",
             "host",
             "inspect",
         ),

@@ -8,37 +8,31 @@ the initrd says of it proves that the drivers of the disk, and all that these wa
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pytest
 from tests.conftest import Need
 from tests.vm.project import UNSIGNED, Project
 
-from reconix.base.architecture import Architecture
 from reconix.base.digests import Digest
 from reconix.base.process import run, start
 from reconix.boot import fat
 from reconix.boot.bootspec import BootSpec
 from reconix.boot.gpt import SECTOR
-from reconix.boot.loaders.arm_kernels import START_COMMANDS
 from reconix.boot.loaders.loader import BootSystem
-from reconix.boot.loaders.u_boot import UBootScript
 from reconix.boot.tables import Slot, SlotTables
-from reconix.build.boot import firmware_files
-from reconix.build.boot.device_tree import FILE, make_device_tree
-from reconix.build.boot.disk_modules import disk_modules
-from reconix.build.boot.fdt import parse_tree
-from reconix.build.boot.initrd import make_initrd
-from reconix.build.boot.linux import Modules, unpack_kernel
-from reconix.build.templates import fill
+from reconix.build.boot.device_tree import FILE
+from reconix.build.host import Workshop, boot_loader, firmware_on_disk
+from reconix.build.starting import Starting
 from reconix.build.toplevel import ALWAYS
 from reconix.cli import registries
+from reconix.config.lock.hosts import HostLock
 from reconix.config.schema.hosts import Host
 from reconix.image.layout import MIB, SYSTEM, Sizes, plan
-from reconix.image.loaders import expect_apart, padded
+from reconix.image.loaders import expect_apart
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import ProjectFiles
+from reconix.store.paths import STORE_DIR
 from reconix.vm.console import Console
 
 pytestmark = [pytest.mark.vm, pytest.mark.archive]
@@ -46,7 +40,6 @@ pytestmark = [pytest.mark.vm, pytest.mark.archive]
 SECONDS = 180.0
 CARD_BYTES = 512 * MIB
 """A card has a power of two."""
-STORE = f"/nix/store/{'0' * 32}"
 Words = Sequence[str | Path]
 
 
@@ -111,8 +104,11 @@ def test_a_board_starts_from_its_card_and_finds_its_disk(
     need(board.program, "mcopy", "mkfs.ext4", "depmod")
     project = Project.make(tmp_path / "project", machine(board), settings=UNSIGNED)
     project.reconix("lock")
-    host, packages = fetched(project)
-    starts(board, host, packages, tmp_path)
+    files = ProjectFiles.read(project.folder)
+    host = files.host("box")
+    with ChrootStore(project.store) as store:
+        workshop = files.workshop(store, registries.downloads())
+        starts(board, workshop, host, files.host_lock(host), tmp_path)
 
 
 def machine(board: Board) -> str:
@@ -120,23 +116,10 @@ def machine(board: Board) -> str:
     return f'board = "{board.name}"\n[[boot.slot_files]]\ndevice_tree = "board.dtb"\n'
 
 
-def fetched(project: Project) -> tuple[Host, dict[str, Path]]:
-    """The host, and by name what starts it: kernel, busybox, firmware."""
-    files = ProjectFiles.read(project.folder)
-    host = files.host("box")
-    lock = files.host_lock(host)
-    wanted = [*lock.systems["default"].kernel, *lock.initrd]
-    wanted += [each for each in lock.loader if each.name in host.machine.boot.firmware_packages]
-    with ChrootStore(project.store) as store:
-        found = files.workshop(store, registries.downloads()).fetch(wanted)
-    return host, {package.name: path for package, path in found.items()}
-
-
-def starts(board: Board, host: Host, packages: dict[str, Path], folder: Path) -> None:
+def starts(board: Board, workshop: Workshop, host: Host, lock: HostLock, folder: Path) -> None:
     """Make the card of a board, start from it, and wait for what the initrd says of the disk."""
-    card = folder / "card"
-    tables = make_card(host, packages, card, folder)
-    log = folder / "console.log"
+    card, log = folder / "card", folder / "console.log"
+    tables = make_card(workshop, host, lock, card)
     process = start(
         *(board.program, "-no-user-config", "-nodefaults", "-display", "none", "-m", "1G"),
         *("-accel", "tcg,tb-size=128", *board.words(card, tables, folder)),
@@ -153,68 +136,49 @@ def starts(board: Board, host: Host, packages: dict[str, Path], folder: Path) ->
     assert "watchdog" in said.lower()
 
 
-def make_card(host: Host, packages: dict[str, Path], card: Path, folder: Path) -> SlotTables:
-    """A card with a loader, one slot, and a system partition without a system."""
-    boot, kernel = host.machine.boot, host.systems["default"].kernel
-    assert boot.load_base is not None and boot.device_tree is not None and boot.disk is not None
-    images = [path for name, path in packages.items() if name.startswith("linux-")]
-    version = unpack_kernel(images, folder / "linux")
-    make_device_tree(images, boot.device_tree, boot.device_tree_overlays, folder / "tree")
-    tree = (folder / "tree" / FILE).read_bytes()
-    modules = folder / "linux/modules" / version
-    wanted = (*kernel.initrd_modules, *disk_modules(parse_tree(tree), boot.disk, modules))
-    busybox = firmware_files.member(packages["busybox-static"], "usr/bin/busybox")
-    contents: dict[str, bytes | Path] = {
-        f"{STORE}-linux/vmlinuz": folder / "linux/vmlinuz",
-        f"{STORE}-initrd/initrd": make_initrd(busybox, Modules.read(modules), wanted),
-        f"{STORE}-device-tree/{FILE}": tree,
-    }
-    script = UBootScript(
-        partial(fill, "boot.cmd"), boot.load_base, START_COMMANDS[host.architecture]
+def make_card(workshop: Workshop, host: Host, lock: HostLock, card: Path) -> SlotTables:
+    """A card with its loaders, one slot, and a system partition without a system."""
+    spec = start_spec(workshop, host, lock)
+    loader = boot_loader(workshop, host, lock)
+    tree = loader.boot_tree(
+        [BootSystem("default", spec, (Digest(bytes(32)),))],
+        default="default",
+        content=lambda path: workshop.store.store_dir / Path(path).relative_to(STORE_DIR),
     )
-    loader = firmware_files.WithSlotFiles(
-        script,
-        firmware_files.in_slots(boot.slot_files, packages),
-        firmware_files.device_trees(boot.slot_files),
-    )
-    system = BootSystem("default", spec(host, [*contents]), (Digest(bytes(32)),))
-    files = loader.boot_tree([system], default="default", content=contents.__getitem__)
-    loaders = firmware_files.on_disk(boot.firmware_files, packages)
-    sizes = Sizes(
-        2,
-        boot.slot_size,
-        16 * MIB,
-        firmware=boot.firmware,
-        reserved_bytes=host.machine.disk.reserved,
-    )
+    loaders = firmware_on_disk(workshop, host, lock)
+    boot = host.machine.boot
+    reserved = host.machine.disk.reserved
+    sizes = Sizes(2, boot.slot_size, 16 * MIB, firmware=boot.firmware, reserved_bytes=reserved)
     tables = plan("box", size_bytes=CARD_BYTES, sizes=sizes)
     expect_apart(tables, loaders)
+    pieces = [(each.offset, each.content) for each in (*tables.writes(Slot(1)), *loaders)]
     with card.open("wb") as file:
         file.truncate(CARD_BYTES)
-        for at, content in [(w.offset, w.content) for w in tables.writes(Slot(1))] + [
-            (each.offset, padded(each.content)) for each in loaders
-        ]:
+        for at, content in pieces:
             file.seek(at)
             file.write(content)
         file.seek(tables.slot(Slot(1)).first * SECTOR)
-        for chunk in fat.image(files, boot.slot_size):
+        for chunk in fat.image(tree, boot.slot_size):
             file.write(chunk)
-    place = tables.named(SYSTEM)
-    run("mkfs.ext4", "-q", "-F", "-E", f"offset={place.first * SECTOR}", card, "16M")
+    offset = tables.named(SYSTEM).first * SECTOR
+    run("mkfs.ext4", "-q", "-F", "-E", f"offset={offset}", card, "16M")
     return tables
 
 
-def spec(host: Host, files: Sequence[str]) -> BootSpec:
-    """How the system is started: its kernel, its initrd and its device tree."""
-    kernel, initrd, tree = files
+def start_spec(workshop: Workshop, host: Host, lock: HostLock) -> BootSpec:
+    """How the default system is started: all but its root, which is not there."""
+    configured, boot = host.systems["default"].kernel, host.machine.boot
+    starting = Starting(workshop.store, workshop.fetch, lock.systems["default"])
+    kernel, tree = starting.kernel(), starting.device_tree(boot)
+    wanted = (*configured.initrd_modules, *starting.modules(boot, tree, kernel))
     return BootSpec(
         name="default",
-        system=Architecture(host.architecture).nix_system,
+        system=host.architecture.nix_system,
         label="default",
-        kernel=kernel,
-        kernel_parameters=(*ALWAYS, *host.systems["default"].kernel.parameters),
-        initrd=initrd,
-        toplevel=f"{STORE}-system",
-        init=f"{STORE}-system/init",
-        device_tree=tree,
+        kernel=f"{kernel.path}/vmlinuz",
+        kernel_parameters=(*ALWAYS, *configured.parameters),
+        initrd=f"{starting.initrd(wanted, kernel, lock.initrd[0])}/initrd",
+        toplevel=str(kernel.path),
+        init=f"{kernel.path}/init",
+        device_tree=f"{tree}/{FILE}",
     )

@@ -16,7 +16,7 @@ come from the cache, by hash.
 Tested by ``tests/compat/test_build.py``.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -33,12 +33,8 @@ from reconix.boot.loaders.systemd_boot import Program, SystemdBoot
 from reconix.boot.loaders.u_boot import UBootScript
 from reconix.build import cached_recipes, nixos, recipes
 from reconix.build.agent import bytecode, zipapp
-from reconix.build.boot import device_tree, firmware_files, initrd, linux
-from reconix.build.boot.device_tree import FILE
-from reconix.build.boot.disk_modules import disk_modules
-from reconix.build.boot.fdt import parse_tree
+from reconix.build.boot import firmware_files
 from reconix.build.boot.firmware_files import PlacedFile, WithSlotFiles
-from reconix.build.boot.linux import Modules
 from reconix.build.etc import configured_files, file_precedence
 from reconix.build.etc.generated_files import Etc, make_etc, units_of_ones_own
 from reconix.build.generation import add_generation, read_system
@@ -57,6 +53,7 @@ from reconix.build.software.device_files import DeviceFiles, Part
 from reconix.build.software.placed import Bound, Layer, Placed
 from reconix.build.software.programs import Programs
 from reconix.build.software.trees import FoundTree, Trees
+from reconix.build.starting import Fetch, Starting
 from reconix.build.templates import fill
 from reconix.build.toplevel import ALWAYS, Components, Lists, make_toplevel, print_persist
 from reconix.build.units import machine_units
@@ -75,13 +72,9 @@ from reconix.store.tree import File, folder
 if TYPE_CHECKING:
     from reconix.build.software.python.environment import FetchWheels
 
-Fetch = Callable[[Iterable[LockedPackage]], Mapping[LockedPackage, Path]]
-"""Gives the files of packages, from the cache or from an archive, checked."""
-
 _FoundTrees = list[tuple[FoundTree, Bound | Layer]]
 
 _AGENT = "reconix-device"
-_BUSYBOX = "usr/bin/busybox"
 _LOADERS = "usr/lib/systemd/boot/efi"
 
 
@@ -110,12 +103,7 @@ def build_host(
     store = workshop.store
     systems = [read_system(store, name, toplevel) for name, toplevel in toplevels.items()]
     systems += nixos.take_systems(store, host, lock)
-    loader = WithSlotFiles(
-        _loader(workshop, host, lock),
-        _slot_files(workshop, host, lock),
-        firmware_files.device_trees(host.machine.boot.slot_files),
-    )
-    return add_generation(store, host, systems, loader, measured)
+    return add_generation(store, host, systems, boot_loader(workshop, host, lock), measured)
 
 
 def build_toplevels(
@@ -132,7 +120,10 @@ def build_toplevels(
     locked = {name: lock.systems[name] for name in sorted(names)}
     roots = _roots(workshop, lock, locked)
     wanted = loaded_by_name.wanted_modules(host, lock)
-    kernels = {name: _kernel(workshop, system) for name, system in locked.items()}
+    starting = {
+        name: Starting(workshop.store, workshop.fetch, system) for name, system in locked.items()
+    }
+    kernels = {name: each.kernel() for name, each in starting.items()}
     packed = zipapp.pack()
     known = replace(lock, numbers=_ids(workshop, host, lock, roots))
     sidecars = {root: _root_sidecar(workshop, root, known) for root in sorted({*roots.values()})}
@@ -222,61 +213,10 @@ def _agent(workshop: Workshop, lock: HostLock, packed: bytes, root: StorePath) -
     return recipes.realise(workshop.store, recipe, make)
 
 
-def _kernel(workshop: Workshop, system: SystemLock) -> FullKernel:
-    def make(into: Path) -> None:
-        files = workshop.fetch(system.kernel)
-        linux.unpack_kernel([files[package] for package in sorted(files)], into)
-
-    path = recipes.realise(workshop.store, cached_recipes.linux_recipe(system), make)
-    return FullKernel(workshop.store, path, cached_recipes.linux_version(system))
-
-
-def _device_tree(workshop: Workshop, host: Host, system: SystemLock) -> StorePath | None:
-    """The device tree of the board, from the package of a system's kernel."""
-    name, overlays = host.machine.boot.device_tree, host.machine.boot.device_tree_overlays
-    if name is None:
-        return None
-
-    def make(into: Path) -> None:
-        files = workshop.fetch(system.kernel)
-        packages = [files[package] for package in sorted(files)]
-        device_tree.make_device_tree(packages, name, overlays, into)
-
-    inputs = [("name", name), *cached_recipes.pinned(system.kernel)]
-    inputs += [(f"overlay {path.suffix}", str(Digest.of_file(path))) for path in overlays]
-    recipe = Recipe("device tree", "device-tree", tuple(inputs), recipes.sources(device_tree))
-    return recipes.realise(workshop.store, recipe, make)
-
-
 def _whole(host: Host, kernel: FullKernel) -> StorePath:
     """A kernel with all of its modules: packed where unpacked ones would take too much room."""
     minified = any(system.minify.enable for system in host.systems.values())
     return kernel.path if minified or kernel.is_large else kernel.plain()
-
-
-def _initrd(
-    workshop: Workshop, wanted: tuple[str, ...], kernel: FullKernel, lock: HostLock
-) -> StorePath:
-    busybox = lock.initrd[0]
-    inputs = (
-        ("busybox", str(busybox.sha256)),
-        ("linux", str(kernel.path)),
-        *_numbered(wanted),
-    )
-    code = (*recipes.sources(initrd), *initrd.SCRIPTS)
-    recipe = Recipe("initrd", "initrd", inputs, code)
-
-    def make(into: Path) -> None:
-        program = _member(workshop, busybox, _BUSYBOX)
-        modules = Modules.read(kernel.modules / kernel.version)
-        into.mkdir()
-        (into / "initrd").write_bytes(initrd.make_initrd(program, modules, wanted))
-
-    return recipes.realise(workshop.store, recipe, make)
-
-
-def _numbered(values: Iterable[str]) -> list[tuple[str, str]]:
-    return [(f"module {number}", value) for number, value in enumerate(values)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,14 +344,17 @@ class _SystemBuild:
         etc_path = store.add_files(etc.tree, f"etc-{self.name}", [built.agent])
         modules = self._modules()
         sidecar = self._minified(etc_path, placed, modules)
-        tree = _device_tree(self.workshop, self.host, self.lock.systems[self.name])
+        starting = Starting(store, self.workshop.fetch, self.lock.systems[self.name])
+        boot, kernel = self.host.machine.boot, built.kernel
+        tree = starting.device_tree(boot)
+        wanted = (*self.system.kernel.initrd_modules, *starting.modules(boot, tree, kernel))
         return Components(
             root=sidecar.subject,
             etc=etc_path,
             linux=built.kernel.alone() if built.modules else built.whole,
             linux_version=built.kernel.version,
             modules=modules,
-            initrd=self._initrd(tree),
+            initrd=starting.initrd(wanted, kernel, self.lock.initrd[0]),
             agent=built.agent,
             root_sidecar=_add_sidecar(store, sidecar),
             etc_sidecar=_add_sidecar(store, Sidecar(etc_path, etc.metadata)),
@@ -419,15 +362,6 @@ class _SystemBuild:
             containers=self.workshop.containers.make(self.host, self.lock, self.name, root),
             device_tree=tree,
         )
-
-    def _initrd(self, device_tree: StorePath | None) -> StorePath:
-        kernel, wanted = self.built.kernel, self.system.kernel.initrd_modules
-        disk = self.host.machine.boot.disk
-        if device_tree is not None and disk is not None:
-            content = (self.store.path(device_tree) / FILE).read_bytes()
-            found = disk_modules(parse_tree(content), disk, kernel.modules / kernel.version)
-            wanted = (*wanted, *found)
-        return _initrd(self.workshop, wanted, kernel, self.lock)
 
     def _modules(self) -> StorePath:
         """What has the modules of the kernel: all of them, or those that are wanted."""
@@ -532,9 +466,18 @@ def _firmware_packages(workshop: Workshop, host: Host, lock: HostLock) -> dict[s
     return {package.name: file for package, file in found.items()}
 
 
-def _slot_files(workshop: Workshop, host: Host, lock: HostLock) -> dict[str, bytes]:
-    packages = _firmware_packages(workshop, host, lock)
-    return firmware_files.in_slots(host.machine.boot.slot_files, packages)
+def boot_loader(workshop: Workshop, host: Host, lock: HostLock) -> BootLoader:
+    """What makes a slot of a host bootable, and what its board wants beside that.
+
+    Raises:
+        BadFirmwareFile: a file is not there, or has another hash.
+    """
+    files, packages = host.machine.boot.slot_files, _firmware_packages(workshop, host, lock)
+    return WithSlotFiles(
+        _loader(workshop, host, lock),
+        firmware_files.in_slots(files, packages),
+        firmware_files.device_trees(files),
+    )
 
 
 def _loader(workshop: Workshop, host: Host, lock: HostLock) -> BootLoader:
