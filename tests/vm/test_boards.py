@@ -151,7 +151,8 @@ def make_card(workshop: Workshop, host: Host, lock: HostLock, card: Path) -> Slo
     sizes = Sizes(2, boot.slot_size, 16 * MIB, firmware=boot.firmware, reserved_bytes=reserved)
     tables = plan("box", size_bytes=CARD_BYTES, sizes=sizes)
     expect_apart(tables, loaders)
-    pieces = [(each.offset, each.content) for each in (*tables.writes(Slot(1)), *loaders)]
+    pieces = [(each.offset, each.content) for each in tables.writes(Slot(1))]
+    pieces += [(each.offset, each.content) for each in loaders]
     with card.open("wb") as file:
         file.truncate(CARD_BYTES)
         for at, content in pieces:

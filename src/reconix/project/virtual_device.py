@@ -61,13 +61,14 @@ class ImageChanged(ReconixError):
 
 
 class NotInQemu(ReconixError):
-    """The hardware of a host has no counterpart in QEMU."""
+    """A virtual device cannot have the hardware of a host."""
 
     exit_code = 2
 
     def __init__(self, host: Host) -> None:
         super().__init__(
-            f"cannot run {host.name}: QEMU has no {host.machine.board}",
+            f"cannot run {host.name}: `reconix run` has no "
+            f"{host.machine.board or f'board for {host.architecture.value}'}",
             hint="write its image to a disk of the real board, see docs/boards",
         )
 
@@ -224,10 +225,12 @@ def hardware_of(host: Host) -> Hardware:
         NotInQemu: there is none.
     """
     if host.board is None:
-        return _USUAL[host.architecture]
-    if host.board.qemu is None:
+        computer = _USUAL.get(host.architecture)
+    else:
+        computer = hardware.ALL.get(host.board.qemu or "")
+    if computer is None:
         raise NotInQemu(host)
-    return hardware.ALL[host.board.qemu]
+    return computer
 
 
 def disk_over(image: Path, workplace: Workplace, *, more_bytes: int = 0) -> Disk:

@@ -74,7 +74,16 @@ def test_which_computer_a_device_is_follows_from_its_board_or_its_architecture(
     assert host.board is not None and hardware_of(host) is VIRT_ARM64
     assert hardware_of(replace(host, board=None)) is VIRT_ARM64
     assert hardware_of(replace(host, board=None, architecture=Architecture.AMD64)) is PC
-    with pytest.raises(NotInQemu, match="QEMU has no qemu-arm64-uefi"):
+    with pytest.raises(NotInQemu, match="no board for armhf"):
+        hardware_of(
+            replace(
+                host,
+                board=None,
+                architecture=Architecture.ARMHF,
+                machine=replace(host.machine, board=None),
+            )
+        )
+    with pytest.raises(NotInQemu, match="`reconix run` has no qemu-arm64-uefi"):
         hardware_of(replace(host, board=replace(host.board, qemu=None)))
 
 
