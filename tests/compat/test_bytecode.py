@@ -1,5 +1,6 @@
 """The compiled agent: the same program, and nothing to compile again."""
 
+import email._policybase
 import enum
 import io
 import marshal
@@ -35,17 +36,17 @@ async def nothing():
 '''
 
 
-def compile_here(archive: bytes | None = None) -> bytes:
-    return run(sys.executable, "-I", "-S", "-B", SCRIPT, stdin=archive or zipapp.pack())
+def compile_here(archive: bytes | None = None, *words: str) -> bytes:
+    return run(sys.executable, "-I", "-S", "-B", SCRIPT, *words, stdin=archive or zipapp.pack())
 
 
-def compile_files(files: dict[str, str]) -> dict[str, bytes]:
+def compile_files(files: dict[str, str], *words: str) -> dict[str, bytes]:
     """What is compiled, by name, in the order in which it was."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for name, source in files.items():
             archive.writestr(name, source)
-    with zipfile.ZipFile(io.BytesIO(compile_here(packed.getvalue()))) as compiled:
+    with zipfile.ZipFile(io.BytesIO(compile_here(packed.getvalue(), *words))) as compiled:
         return {name: compiled.read(name) for name in compiled.namelist()}
 
 
@@ -113,3 +114,12 @@ def test_the_help_of_the_agent_is_there(tmp_path: Path) -> None:
     said = run(sys.executable, "-I", "-S", program, "status", "--help").decode()
     assert len(said.splitlines()) > 5
     assert "Show what runs, what boots next" in said
+
+
+def test_without_any_text_a_module_runs_that_puts_texts_together() -> None:
+    source = Path(email._policybase.__file__).read_text()
+    made = compile_files({"p.py": source, "m.py": MODULE}, "all")
+    assert names_of(made["p.pyc"])["Compat32"].__doc__ is None
+    assert names_of(made["m.pyc"])["Water"].__doc__ is None
+    with pytest.raises(AttributeError, match="rsplit"):
+        names_of(compile_files({"p.py": source})["p.pyc"])

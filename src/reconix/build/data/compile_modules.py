@@ -3,8 +3,9 @@
 Reads the archive from standard input and writes it to standard output, with every module but a
 ``__main__.py`` at its top compiled. A compiled file carries an unchecked hash: it is valid at any
 time. Docstrings go, for nobody reads them on a device; those of a program stay, which may be its
-help, and those of decorated classes: a dataclass without one makes one, slowly. Assertions
-stay. Standard library only, and only what `python3 -I -S` has.
+help, and those of decorated classes: a dataclass without one makes one, slowly. With the word
+``all`` these go, too, as with ``-OO``. Assertions stay. Standard library only, and only what
+`python3 -I -S` has.
 """
 
 import ast
@@ -18,6 +19,7 @@ from marshal import dumps
 _UNCHECKED_HASH = (1).to_bytes(4, "little")
 _DESCRIBED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 _PROGRAM = "__main__.py"
+_ALL = sys.argv[1:] == ["all"]
 
 
 def _compiled(name: str, source: bytes) -> bytes:
@@ -30,7 +32,7 @@ def _compiled(name: str, source: bytes) -> bytes:
 
 def _take_docstrings(tree: ast.Module) -> None:
     for node in ast.walk(tree):
-        is_decorated = isinstance(node, ast.ClassDef) and node.decorator_list
+        is_decorated = isinstance(node, ast.ClassDef) and node.decorator_list and not _ALL
         if isinstance(node, _DESCRIBED) and not is_decorated:
             while ast.get_docstring(node, clean=False) is not None:  # the next text would be one
                 text = node.body.pop(0)

@@ -2,7 +2,8 @@
 
 A sixth of the bytecode of the standard library is text for people who write programs. Python can
 leave it out (``-OO``), and its library works without; but then it leaves out assertions as well,
-and these are wanted. So the modules are compiled once more, as those of the agent are. Programs of
+and these are wanted. So the modules are compiled once more, as those of the agent are, but without
+any: ``email`` puts texts of classes together, and needs either all of them or none. Programs of
 others may read what the library says of itself, so where there are any, all of it stays.
 
 Source: the Python documentation, *Command line and environment*, ``-OO``.
@@ -35,7 +36,7 @@ def compiled(root: Path, sources: Iterable[str], architecture: Architecture) -> 
     own = sorted(path for path in files if _OF_PYTHON.fullmatch(path))
     if not own or not bytecode.can_compile(root):
         return {}
-    made = bytecode.compiled(_packed(root, own), root, architecture)
+    made = bytecode.compiled(_packed(root, own), root, architecture, keeps_decorated=False)
     with zipfile.ZipFile(io.BytesIO(made)) as archive:
         return {path: archive.read(f"/{path}c") for path in own}
 
