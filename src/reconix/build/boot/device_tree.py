@@ -15,7 +15,6 @@ Tested by ``tests/compat/test_device_tree.py`` with dtc.
 
 import difflib
 import re
-import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from reconix.base import process
 from reconix.base.errors import ReconixError
 from reconix.base.files import read_bounded
 from reconix.base.process import CommandFailed
+from reconix.build.boot.package_files import first_file
 
 FILE = "device-tree.dtb"
 PROGRAMS = ("fdtoverlay", "dtc")
@@ -38,10 +38,6 @@ class BadDeviceTree(ReconixError):
     """The device tree of a board cannot be made."""
 
     exit_code = 61
-
-
-class _Found(Exception):
-    """The rest of a package need not be unpacked."""
 
 
 def make_device_tree(
@@ -90,26 +86,13 @@ def _near(name: str, seen: Sequence[str]) -> str:
 
 
 def _member(package: Path, name: str, seen: list[str]) -> bytes | None:
-    found: list[bytes] = []
-    try:
-        with (
-            process.reading("dpkg-deb", "--fsys-tarfile", package) as stream,
-            tarfile.open(fileobj=stream, mode="r|") as archive,
-        ):
-            for member in archive:
-                match = _IN_PACKAGE.fullmatch(member.name)
-                if match and member.isreg():
-                    seen.append(match[1])
-                    if match[1] == name:
-                        content = archive.extractfile(member)
-                        assert content is not None
-                        found.append(content.read(MAX_BYTES + 1))
-                        raise _Found
-    except _Found:
-        return found[0]
-    except tarfile.TarError as error:
-        raise BadDeviceTree(f"{package.name} cannot be unpacked: {error}") from error
-    return None
+    def is_wanted(path: str) -> bool:
+        match = _IN_PACKAGE.fullmatch(path)
+        if match:
+            seen.append(match[1])
+        return match is not None and match[1] == name
+
+    return first_file(package, is_wanted, MAX_BYTES)
 
 
 def _expect_tree(content: bytes, name: str) -> bytes:

@@ -8,17 +8,16 @@ and never again: no place of it is written twice, so it could not be changed saf
 Tested by ``tests/compat/test_firmware_files.py``.
 """
 
-import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconix.base import process
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
 from reconix.base.files import read_bounded
 from reconix.boot.loaders.loader import BootLoader, BootSystem, Content
 from reconix.boot.tree import BootTree
+from reconix.build.boot.package_files import first_file
 from reconix.config.schema.firmware import (
     DiskFile,
     OfPackage,
@@ -120,32 +119,13 @@ def member(package: Path, name: str) -> bytes:
     Raises:
         BadFirmwareFile: it has none of that name, or a larger one.
     """
-    found = _Found()
-    try:
-        with (
-            process.reading("dpkg-deb", "--fsys-tarfile", package) as stream,
-            tarfile.open(fileobj=stream, mode="r|") as archive,
-        ):
-            for each in archive:
-                if each.name == f"./{name}" and each.isreg() and each.size <= MAX_BYTES:
-                    content = archive.extractfile(each)
-                    assert content is not None
-                    found.content = content.read()
-                    raise found
-    except _Found:
-        return found.content
-    except tarfile.TarError as error:
-        raise BadFirmwareFile(f"{package.name} cannot be unpacked: {error}") from error
+    content = first_file(package, lambda each: each == f"./{name}", MAX_BYTES)
+    if content is not None:
+        return content
     raise BadFirmwareFile(
         f"{package.name} has no file {name}",
         hint="correct `member` in machine.toml; `dpkg-deb --contents` lists what there is",
     )
-
-
-class _Found(Exception):
-    """The rest of a package need not be unpacked."""
-
-    content = b""
 
 
 def _name(file: OfProject | OfPackage) -> str:

@@ -50,41 +50,48 @@ _PATH = Option("What it is called in each slot.", '"start4.elf"', "always")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DiskFileOfProject:
+class OfProject:
+    """A file of the project."""
+
+    file: Annotated[Path, _FILE]
+    sha256: Annotated[Sha256, _PIN]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfPackage:
+    """A file of a package."""
+
+    package: Annotated[PackageName, _PACKAGE]
+    member: Annotated[MemberPath, _MEMBER]
+    sha256: Annotated[Sha256 | None, _PIN] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskFileOfProject(OfProject):
     """A file of the project at a place of the disk."""
 
-    file: Annotated[Path, _FILE]
-    sha256: Annotated[Sha256, _PIN]
     offset: Annotated[SizeBytes, _OFFSET]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DiskFileOfPackage:
+class DiskFileOfPackage(OfPackage):
     """A file of a package at a place of the disk."""
 
-    package: Annotated[PackageName, _PACKAGE]
-    member: Annotated[MemberPath, _MEMBER]
     offset: Annotated[SizeBytes, _OFFSET]
-    sha256: Annotated[Sha256 | None, _PIN] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SlotFileOfProject:
+class SlotFileOfProject(OfProject):
     """A file of the project in each slot."""
 
-    file: Annotated[Path, _FILE]
-    sha256: Annotated[Sha256, _PIN]
     path: Annotated[SlotPath, _PATH]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SlotFileOfPackage:
+class SlotFileOfPackage(OfPackage):
     """A file of a package in each slot."""
 
-    package: Annotated[PackageName, _PACKAGE]
-    member: Annotated[MemberPath, _MEMBER]
     path: Annotated[SlotPath, _PATH]
-    sha256: Annotated[Sha256 | None, _PIN] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,5 +120,3 @@ class SlotDeviceTree:
 
 DiskFile = DiskFileOfProject | DiskFileOfPackage
 SlotFile = SlotFileOfProject | SlotFileOfPackage | SlotText | SlotDeviceTree
-OfPackage = DiskFileOfPackage | SlotFileOfPackage
-OfProject = DiskFileOfProject | SlotFileOfProject
