@@ -135,6 +135,12 @@ ALL = (
         r"usr/s?bin/(?:runc|containerd-shim.*|docker-init|docker-proxy)",
     ),
     Fact(
+        r"usr/bin/(?:podman|buildah)",
+        "starts it by a name in a list, or is set up by it",
+        r"usr/bin/(?:conmon|crun|runc|pasta(?:\.avx2)?|slirp4netns|new[ug]idmap)"
+        r"|usr/lib(?:exec)?/podman/(?!podman-testing).*|(?:etc|usr/share)/containers/.*",
+    ),
+    Fact(
         r"usr/bin/perl(?:5\..*)?",
         "begins with it",
         rf"{_LIBRARIES}/perl-base/.*",

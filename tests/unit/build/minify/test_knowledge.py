@@ -26,6 +26,12 @@ ROOT = {
     "usr/bin/containerd": "",
     "usr/bin/containerd-shim-runc-v2": "",
     "usr/sbin/runc": "",
+    "usr/bin/podman": "",
+    "usr/bin/conmon": "",
+    "usr/libexec/podman/rootlessport": "",
+    "usr/libexec/podman/podman-testing": "",
+    "etc/containers/policy.json": "",
+    "usr/share/containers/seccomp.json": "",
     "usr/bin/python3.13": "",
     "usr/lib/python3.13/encodings/utf_8.py": "",
     "usr/lib/python3.13/encodings/cp037.py": "",
@@ -48,6 +54,13 @@ ROOT = {
             {"usr/lib/x86_64-linux-gnu/xtables/libxt_standard.so"},
         ),
         ("usr/bin/containerd", {"usr/bin/containerd-shim-runc-v2", "usr/sbin/runc"}),
+        (
+            "usr/bin/podman",
+            {
+                *("usr/bin/conmon", "usr/libexec/podman/rootlessport"),
+                *("etc/containers/policy.json", "usr/share/containers/seccomp.json"),
+            },
+        ),
     ],
 )
 def test_a_file_reaches_what_is_known_of_it(path: str, reached: set[str], tmp_path: Path) -> None:
