@@ -3,8 +3,9 @@
     reconix install gateway --to /dev/sdX
     reconix install gateway --to ssh://root@192.0.2.7:/dev/mmcblk0 --device GW-0001
 
-The disk is at this computer, which takes root, or at a device that was started into some rescue
-system: of that only `sh`, `dd`, `blockdev` and `sha256sum` are needed. It must be a whole disk of
+The disk is at this computer, or at a device that was started into some rescue system. Here one must
+be able to write it: `sudo chown "$USER" /dev/sdX` is enough, and then nothing is built as root. Of
+a rescue system only `sh`, `dd`, `blockdev` and `sha256sum` are needed. It must be a whole disk of
 which nothing is in use, at least as large as the image, with sectors of 512 bytes. What it is and
 what is on it is shown, and asked twice; all of that is gone then. --yes asks nothing.
 
