@@ -14,6 +14,7 @@ import pytest
 from reconix.base.process import run
 from reconix.build.agent import zipapp
 from reconix.build.agent.bytecode import SCRIPT
+from reconix.build.minify.undescribed import WITHOUT_ANY
 
 MODULE = '''"""A module."""
 """And another text."""
@@ -36,17 +37,18 @@ async def nothing():
 '''
 
 
-def compile_here(archive: bytes | None = None, *words: str) -> bytes:
-    return run(sys.executable, "-I", "-S", "-B", SCRIPT, *words, stdin=archive or zipapp.pack())
+def compile_here(archive: bytes | None = None) -> bytes:
+    return run(sys.executable, "-I", "-S", "-B", SCRIPT, stdin=archive or zipapp.pack())
 
 
-def compile_files(files: dict[str, str], *words: str) -> dict[str, bytes]:
+def compile_files(files: dict[str, str], comment: bytes = b"") -> dict[str, bytes]:
     """What is compiled, by name, in the order in which it was."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
+        archive.comment = comment
         for name, source in files.items():
             archive.writestr(name, source)
-    with zipfile.ZipFile(io.BytesIO(compile_here(packed.getvalue(), *words))) as compiled:
+    with zipfile.ZipFile(io.BytesIO(compile_here(packed.getvalue()))) as compiled:
         return {name: compiled.read(name) for name in compiled.namelist()}
 
 
@@ -118,7 +120,7 @@ def test_the_help_of_the_agent_is_there(tmp_path: Path) -> None:
 
 def test_without_any_text_a_module_runs_that_puts_texts_together() -> None:
     source = Path(email._policybase.__file__).read_text()
-    made = compile_files({"p.py": source, "m.py": MODULE}, "all")
+    made = compile_files({"p.py": source, "m.py": MODULE}, WITHOUT_ANY)
     assert names_of(made["p.pyc"])["Compat32"].__doc__ is None
     assert names_of(made["m.pyc"])["Water"].__doc__ is None
     with pytest.raises(AttributeError, match="rsplit"):

@@ -27,20 +27,16 @@ def can_compile(root: Path) -> bool:
     return (root / _PYTHON).exists()
 
 
-def compiled(
-    program: bytes, root: Path, architecture: Architecture, *, keeps_decorated: bool = True
-) -> bytes:
+def compiled(program: bytes, root: Path, architecture: Architecture) -> bytes:
     """An application with its modules compiled by the Python of a root, without docstrings.
 
     Args:
         program: a zip archive of sources; the one at its top that it is started by stays one.
         root: a Debian root that ``can_compile``.
         architecture: of that root.
-        keeps_decorated: whether decorated classes keep theirs.
     """
     python = (f"/{_PYTHON}", "-I", "-S", "-B", "-c", SCRIPT.read_text())
-    more = () if keeps_decorated else ("all",)
     words = isolation.without_network(
-        ("chroot", str(root), *python, *more), emulation.own_rule(architecture)
+        ("chroot", str(root), *python), emulation.own_rule(architecture)
     )
     return process.run(*words, stdin=program, timeout_seconds=_SECONDS, limit_bytes=_MAX_BYTES)

@@ -20,6 +20,8 @@ from pathlib import Path
 from reconix.base.architecture import Architecture
 from reconix.build.agent import bytecode
 
+WITHOUT_ANY = b"without any docstring"
+"""What the script understands (``build/data/compile_modules.py``)."""
 _OF_PYTHON = re.compile(r"usr/lib/python3\.\d+/(?!dist-packages/).+\.py")
 
 
@@ -36,7 +38,7 @@ def compiled(root: Path, sources: Iterable[str], architecture: Architecture) -> 
     own = sorted(path for path in files if _OF_PYTHON.fullmatch(path))
     if not own or not bytecode.can_compile(root):
         return {}
-    made = bytecode.compiled(_packed(root, own), root, architecture, keeps_decorated=False)
+    made = bytecode.compiled(_packed(root, own), root, architecture)
     with zipfile.ZipFile(io.BytesIO(made)) as archive:
         return {path: archive.read(f"/{path}c") for path in own}
 
@@ -45,6 +47,7 @@ def _packed(root: Path, paths: Iterable[str]) -> bytes:
     """Files as an archive, with the names that they have on a device."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archive:
+        archive.comment = WITHOUT_ANY
         for path in paths:
             archive.writestr(f"/{path}", (root / path).read_bytes())
     return made.getvalue()
