@@ -2,7 +2,7 @@
 
     python tools/fuzz.py TARGET FOLDER [options of libFuzzer]
 
-TARGET is nar, narinfo, export, stream, payload_head, receive or several.
+TARGET is nar, narinfo, export, stream, payload_head, receive, several, python or moved.
 
 Of memory `-rss_limit_mb` and `-malloc_limit_mb` take care.
 
@@ -20,8 +20,12 @@ import lzma
 import random
 import struct
 import sys
+import zipfile
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.unit.transfer import made_tries, python_system
 
 atheris = importlib.import_module("atheris")
 with atheris.instrument_imports(include=["reconix"]):
@@ -40,14 +44,22 @@ with atheris.instrument_imports(include=["reconix"]):
     from reconix.store.paths import StorePath
     from reconix.store.registry import Registry
     from reconix.store.tree import File, Node, Symlink, folder
-    from reconix.transfer.codecs import packs
+    from reconix.transfer.codecs import compiled, packs
+    from reconix.transfer.codecs.references import Moved
     from reconix.transfer.format import plan
     from reconix.transfer.format.bases import View, parse_views
     from reconix.transfer.format.costs import WORK_PER_BYTE
     from reconix.transfer.format.packing import Channel, Unpacker, branches, filters
     from reconix.transfer.format.payload_head import parse_payload_head
     from reconix.transfer.format.plan import Which
-    from reconix.transfer.format.stream import BadStream, Header, StreamReader
+    from reconix.transfer.format.stream import (
+        AGENT,
+        AGENT_FEATURES,
+        BadStream,
+        Header,
+        StreamReader,
+        print_features,
+    )
     from reconix.transfer.receiving.receive import receive
     from reconix.transfer.sending import send
     from reconix.transfer.sending.writer import StreamWriter
@@ -82,8 +94,25 @@ def program(inserted: int) -> File:
     return File(start + row + bytes(code))
 
 
+def agent() -> File:
+    """Something that says, as an agent of today, what streams it takes."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(AGENT_FEATURES), print_features())
+    return File(written.getvalue())
+
+
+def database(more: int) -> File:
+    """A database of hardware, whose nodes name places in it."""
+    numbers = range(60 + more)
+    records = {f"usb:v{n * 7919 % 65536:04X}*": {"MAKER": f"Pump {n * n}"} for n in numbers}
+    return File(made_tries.made(records))
+
+
 BASE = folder(
     {
+        AGENT: agent(),
+        "hwdb.bin": database(0),
         "a": File(b"a" * 5000),
         "changed": File(CHANGED),
         "module.xz": packed(bytes(range(251)) * 9),
@@ -94,6 +123,8 @@ BASE = folder(
 )
 TREE = folder(
     {
+        AGENT: agent(),
+        "hwdb.bin": database(3),
         "changed": File(b"new" + CHANGED[:300] + b"!" + CHANGED[301:]),
         "bin/tool": File(b"#!/bin/sh\n", executable=True),
         "empty": File(b""),
@@ -108,6 +139,7 @@ TREE = folder(
 )
 OTHER = folder(
     {
+        AGENT: agent(),
         "a": File(b"a" * 5000),
         "changed": File(CHANGED[::-1]),
         "module.xz": packed(bytes(range(251)) * 9 + b"other"),
@@ -116,7 +148,11 @@ OTHER = folder(
         "same/more": File(b"c"),
     }
 )
-TARGETS = ("nar", "narinfo", "export", "stream", "payload_head", "receive", "several")
+MODULE = b"def level(pump: int) -> str:\n    return f'the level of pump {pump}'\n" * 9
+TARGETS = (
+    *("nar", "narinfo", "export", "stream", "payload_head"),
+    *("receive", "several", "python", "moved"),
+)
 
 
 class Fuzz:
@@ -125,13 +161,15 @@ class Fuzz:
     Args:
         place: an empty folder.
         several: whether the stream serves another base, too.
+        python: whether the trees are of a system with Python, and a new module.
     """
 
-    def __init__(self, place: Path, *, several: bool = False) -> None:
+    def __init__(self, place: Path, *, several: bool = False, python: bool = False) -> None:
         self.place = place
         with ChrootStore(place / "build") as store:
-            self.base = _generation(store, BASE)
-            self.target = _generation(store, TREE)
+            old, new = _with_python() if python else (BASE, TREE)
+            self.base = _generation(store, old)
+            self.target = _generation(store, new)
             self.old = read_device_generation(store, self.base)
             self.new = read_device_generation(store, self.target)
             self.closure = store.closure_of(self.target)
@@ -222,6 +260,23 @@ class Fuzz:
         """As ``receive``; the stream serves another base, too."""
         self.receive(data)
 
+    def python(self, data: bytes) -> None:
+        """As ``receive``; the device compiles a module."""
+        self.receive(data)
+
+    def moved(self, data: bytes) -> None:
+        """Content is read as it would be moved, by the library and by Python alike."""
+        rising = array("q", sorted(set(_numbers(data[:64]))))
+        corrections = list(zip(rising, _numbers(data[64:128]), strict=False))
+        content, moves = data[128:], [(0, 64, len(data) // 2), (len(data) // 2, 0, 64)]
+        found = _moved(content, moves, corrections)
+        kept, compiled.library = compiled.library, _nothing
+        try:
+            assert _moved(content, moves, corrections) == found, "the library differs"
+        finally:
+            compiled.library = kept
+        assert len(found) == len(content)
+
     def receive(self, data: bytes) -> None:
         """Operations behind a right beginning give the generation, or change nothing."""
         written = io.BytesIO()
@@ -265,8 +320,34 @@ class Fuzz:
             "stream": self.sent,
             "payload_head": self.beginning,
             "several": _records(self.channels, self.operations),
+            "python": _records(self.channels, self.operations),
+            "moved": bytes(128) + database(0).content,
             "receive": _records(self.channels, self.operations),
         }
+
+
+def _with_python() -> tuple[Node, Node]:
+    """A system with the Python that runs this, and one with a module more."""
+    python = python_system.python()
+    new = python | python_system.packages({"level.py": MODULE})
+    return python_system.system(python), python_system.system(new)
+
+
+def _numbers(data: bytes) -> list[int]:
+    return [number for (number,) in struct.iter_unpack("<q", data[: len(data) // 8 * 8])]
+
+
+def _moved(
+    content: bytes, moves: list[tuple[int, int, int]], corrections: list[tuple[int, int]]
+) -> bytes:
+    def read(offset: int, size_bytes: int) -> bytes:
+        return content[offset : offset + size_bytes]
+
+    return Moved(read, len(content), moves, corrections).read(0, len(content))
+
+
+def _nothing() -> None:
+    """No library."""
 
 
 def _generation(store: ChrootStore, tree: Node) -> StorePath:
@@ -391,7 +472,7 @@ def main() -> None:
     corpus.mkdir(parents=True, exist_ok=True)
     work = place / f"work-{name}"
     remove_tree(work)
-    fuzz = Fuzz(work, several=name in ("payload_head", "several"))
+    fuzz = Fuzz(work, several=name in ("payload_head", "several"), python=name == "python")
     (corpus / "right").write_bytes(fuzz.seeds()[name])
     atheris.Setup([*sys.argv, f"-artifact_prefix={place}/", str(corpus)], getattr(fuzz, name))
     atheris.Fuzz()

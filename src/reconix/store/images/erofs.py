@@ -94,6 +94,8 @@ _TYPES = {ImageFile: 1, ImageFolder: 2, ImageLink: 7}
 _KINDS = {ImageFile: stat.S_IFREG, ImageFolder: stat.S_IFDIR, ImageLink: stat.S_IFLNK}
 NO_BLOCK = b"\xff\xff\xff\xff"
 
+_GATHERED_BYTES = 1 << 16
+
 MAX_NODES = 100_000
 """Of one image: what a device can hold while it makes one."""
 
@@ -128,11 +130,22 @@ def write_image(trees: Iterable[tuple[bytes, Node]], write: Write) -> Written:
 
     state = hashlib.sha256()
     size_bytes = 0
-    for data in _Writer(root).pieces():
+    for data in _gathered(_Writer(root).pieces()):
         state.update(data)
         size_bytes += len(data)
         write(data)
     return Written(state.digest(), size_bytes)
+
+
+def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in fewer pieces: a node takes less than it costs to hash and to write one."""
+    waiting = bytearray()
+    for piece in pieces:
+        waiting += piece
+        if len(waiting) >= _GATHERED_BYTES:
+            yield bytes(waiting)
+            waiting.clear()
+    yield bytes(waiting)
 
 
 def redirect(digest: bytes) -> bytes:
@@ -164,7 +177,9 @@ class _Writer:
         blocks = []
         for number, place in enumerate(self._places):
             inode, outside = self._print(number, block)
-            yield bytes(place - at) + inode
+            if place != at:
+                yield bytes(place - at)
+            yield inode
             at = place + len(inode)
             if outside:
                 blocks.append(_filled(outside))
@@ -212,7 +227,7 @@ class _Writer:
             chunk = max(0, (node.size_bytes - 1).bit_length() - BLOCK_BYTES.bit_length() + 1)
             return self._head(number, CHUNKED, node.size_bytes, chunk) + NO_BLOCK, b""
         content = self._content(number)
-        inside, blocks = _room(node, _head_bytes(node))
+        inside, blocks = _room_of(len(content), _head_bytes(node))
         if blocks and not inside and content:
             return self._head(number, PLAIN, len(content), block), content
         whole = len(content) - inside
@@ -299,7 +314,11 @@ def _room(node: Node, head_bytes: int) -> tuple[int, int]:
     """How many bytes of a content stand behind its inode, and how many blocks it takes besides."""
     if isinstance(node, ImageFile) and not node.is_inline:
         return len(NO_BLOCK), 0
-    size_bytes = _content_bytes(node)
+    return _room_of(_content_bytes(node), head_bytes)
+
+
+def _room_of(size_bytes: int, head_bytes: int) -> tuple[int, int]:
+    """The same for a content of that size which stands in the image."""
     rest = size_bytes % BLOCK_BYTES
     if head_bytes + rest <= BLOCK_BYTES:
         return rest, size_bytes // BLOCK_BYTES

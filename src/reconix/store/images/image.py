@@ -205,8 +205,9 @@ class Image:
             return b"", (), 0
         size = ATTRIBUTES_BYTES + 4 * (count - 1)
         if size == POOLED_BYTES:  # nearly all of them
-            digest = bytes(self._bytes[at + _DIGEST_AT : at + _DIGEST_AT + DIGEST_BYTES])
-            if self._bytes[at : at + size] == print_pooled(digest):
+            said = bytes(self._bytes[at : at + size])
+            digest = said[_DIGEST_AT : _DIGEST_AT + DIGEST_BYTES]
+            if said == print_pooled(digest):
                 return digest, (), size
         attributes = self._attributes(at, size)
         return *_pooled(attributes), size
@@ -230,7 +231,7 @@ class Image:
         """Names and places of what is in a folder."""
         content, last = folder.content, b""
         for begin in range(0, len(content), BLOCK_BYTES):
-            block = content[begin : begin + BLOCK_BYTES]
+            block = bytes(content[begin : begin + BLOCK_BYTES])
             if len(block) < ENTRY.size:
                 raise BadImage("a folder ends too early")
             (names_at,) = _FIRST_NAME.unpack_from(block)
@@ -240,7 +241,7 @@ class Image:
             heads = list(ENTRY.iter_unpack(block[:names_at]))
             ends = [head[1] for head in heads[1:]] + [len(block)]
             for (place, name_at, _), end in zip(heads, ends, strict=True):
-                name = bytes(block[name_at:end]).rstrip(b"\0")
+                name = block[name_at:end].rstrip(b"\0")
                 if name <= last or len(name) > MAX_NAME_BYTES or b"/" in name or b"\0" in name:
                     raise BadImage(f"a folder has an entry {name!r}")
                 last = name

@@ -49,9 +49,10 @@ class VerityHash:
         if self._waiting:
             data = self._waiting + data
         whole = len(data) - len(data) % BLOCK_BYTES
+        sha256 = hashlib.sha256
         with memoryview(data) as view:
-            for at in range(0, whole, BLOCK_BYTES):
-                self._hashes += hashlib.sha256(view[at : at + BLOCK_BYTES]).digest()
+            blocks = [view[at : at + BLOCK_BYTES] for at in range(0, whole, BLOCK_BYTES)]
+            self._hashes += b"".join([sha256(block).digest() for block in blocks])
         self._waiting = data[whole:]
 
     def digest(self) -> bytes:

@@ -7,7 +7,7 @@ agent. A device that has another processor, or no such file, moves them as ``ref
 the bytes are the same, or nothing that is made would have the digest that it must have.
 
 The library trusts what it is told of sizes, so they are taken here from the very objects that it
-gets: bytes, a ``bytearray`` of the same size, arrays.
+gets: bytes, arrays.
 
 Why it is not Python alone: ``docs/decisions/0101-a-compiled-part.md``.
 Tested by ``tests/unit/transfer/codecs/test_compiled.py``, against Python.
@@ -119,7 +119,7 @@ class Library:
         self._library.move_block(
             *(kind, spelled, *given, section.address, begin, low, high, *steps.passed())
         )
-        return bytes(out)
+        return out.tobytes()
 
     def relocations(
         self,
@@ -141,26 +141,29 @@ class Library:
         out, given = _given(block)
         bases = [number for each in (target, symbols) for number in (each is not None, each or 0)]
         self._library.move_relocations(*given, *bases, *_passed(spaces), *steps.passed())
-        return bytes(out)
+        return out.tobytes()
 
     def symbols(self, block: bytes, bases: "array[int]", steps: Steps) -> bytes:
         """A block of symbols, moved; ``bases``: where sections begin, or -1, by number."""
         out, given = _given(block)
         self._library.move_symbols(*given, *_passed(bases), *steps.passed())
-        return bytes(out)
+        return out.tobytes()
 
     def add(self, old: bytes, difference: bytes) -> bytes:
         """Add byte by byte, each modulo 256; both have the same size."""
         assert len(old) == len(difference)
         out, (_, place, size) = _given(old)
         self._library.add_bytes(old, difference, place, size)
-        return bytes(out)
+        return out.tobytes()
 
 
-def _given(block: bytes) -> tuple[bytearray, tuple[bytes, object, int]]:
-    """Where a moved block will be, and both as the library takes them."""
-    out = bytearray(block)
-    return out, (block, (ctypes.c_char * len(out)).from_buffer(out), len(block))
+def _given(block: bytes) -> "tuple[array[int], tuple[bytes, int, int]]":
+    """Where a moved block will be, and both as the library takes them.
+
+    An array says where it is; ``ctypes`` would make, and keep, a type for each size of block.
+    """
+    out = array("B", block)
+    return out, (block, *_passed(out))
 
 
 @functools.cache
