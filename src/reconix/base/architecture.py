@@ -8,7 +8,7 @@ Tested by ``tests/unit/base/test_architecture.py``.
 """
 
 import enum
-import platform
+import os
 from dataclasses import dataclass
 
 
@@ -35,7 +35,7 @@ class Architecture(enum.Enum):
     @property
     def is_of_this_machine(self) -> bool:
         """Whether programs of it run here as they are."""
-        return self.machine == platform.machine()
+        return self.machine == os.uname().machine
 
     @property
     def machine(self) -> str:
