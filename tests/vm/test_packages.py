@@ -28,7 +28,7 @@ import pytest
 from tests.conftest import Need
 from tests.projects import PROGRAMS, booted
 from tests.vm.device import Device
-from tests.vm.project import Project, as_wanted
+from tests.vm.project import MINIFY, Project, as_wanted
 
 from reconix.base.process import run
 from reconix.vm.login import Login
@@ -68,6 +68,15 @@ class Use:
         return re.search(self.says.replace("VISIT", str(visit)), said, re.DOTALL) is not None
 
 
+KEPT_FOR_VISITS = """
+[minify]
+keep = [
+    "package:coreutils", "package:grep", "package:sed", "package:tar", "package:util-linux",
+    "package:mount", "package:redis-tools", "package:postgresql-client-17",
+    "package:postgresql-client-common",
+]
+"""
+"""A minified system has no program that only a visitor uses."""
 TABLE = "create table if not exists visits (id serial)"
 USES = (
     Use(
@@ -362,6 +371,9 @@ def make_project(folder: Path, time_port: int) -> Project:
     shutil.copytree(SKELETON, folder)
     machine = folder / "hosts/box/machine.toml"
     machine.write_text(as_wanted(machine.read_text()))
+    if MINIFY in machine.read_text():
+        system = folder / "hosts/box/systems/default.toml"
+        system.write_text(system.read_text() + KEPT_FOR_VISITS)
     rules = folder / "files/nftables.conf"
     rules.write_text(rules.read_text().replace("@time_port@", str(time_port)))
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key")
