@@ -31,6 +31,7 @@ from reconix.cli.parsers import add_json
 from reconix.image.compress import Compression, compress
 from reconix.image.disk import map_beside
 from reconix.image.layout import SYSTEM, guid
+from reconix.project.virtual_device import can_run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
         f"{human(stat.st_size)}, {human(written)} to be written\n"
         f"{_compressed(packed)}"
         f"the disk must have at least {stat.st_size} bytes, in sectors of {SECTOR}; "
-        f"its system partition is PARTUUID={system}\n{_how_to_go_on(arguments, made.file, packed)}",
+        f"its system partition is PARTUUID={system}\n{_how_to_flash(made.file, packed)}"
+        f"{_how_to_try(arguments, made.file) if can_run(made.host) else ''}",
         document={
             "image": str(made.file),
             "block_map": str(map_beside(made.file)),
@@ -80,15 +82,19 @@ def _compressed(packed: Path | None) -> str:
     return "" if packed is None else f"{packed}: {human(packed.stat().st_size)}\n"
 
 
-def _how_to_go_on(arguments: argparse.Namespace, made: Path, packed: Path | None = None) -> str:
-    """How the image gets to a disk, and how to try it without one."""
+def _how_to_flash(made: Path, packed: Path | None = None) -> str:
+    """How the image gets to a disk."""
     image = shlex.quote(str(made))
-    which = [] if arguments.host is None else [arguments.host]
-    other = [] if arguments.output is None else ["--image", image]
     flashed = image if packed is None else shlex.quote(str(packed))
     return (
         f"flash it: sudo bmaptool copy {flashed} /dev/DISK\n"
         f"      or: sudo dd if={image} of=/dev/DISK bs=4M conv=fsync status=progress\n"
-        "          all that was on DISK is gone then; `lsblk` tells which it is\n"
-        f"try it:   {' '.join(['reconix', 'run', *which, *other])}"
+        "          all that was on DISK is gone then; `lsblk` tells which it is"
     )
+
+
+def _how_to_try(arguments: argparse.Namespace, made: Path) -> str:
+    """How to try the image without a disk."""
+    which = [] if arguments.host is None else [arguments.host]
+    other = [] if arguments.output is None else ["--image", shlex.quote(str(made))]
+    return f"\ntry it:   {' '.join(['reconix', 'run', *which, *other])}"

@@ -224,13 +224,21 @@ def hardware_of(host: Host) -> Hardware:
     Raises:
         NotInQemu: there is none.
     """
-    if host.board is None:
-        computer = _USUAL.get(host.architecture)
-    else:
-        computer = hardware.ALL.get(host.board.qemu or "")
+    computer = _find_hardware(host)
     if computer is None:
         raise NotInQemu(host)
     return computer
+
+
+def can_run(host: Host) -> bool:
+    """Whether QEMU has the hardware of a host."""
+    return _find_hardware(host) is not None
+
+
+def _find_hardware(host: Host) -> Hardware | None:
+    if host.board is None:
+        return _USUAL.get(host.architecture)
+    return hardware.ALL.get(host.board.qemu or "")
 
 
 def disk_over(image: Path, workplace: Workplace, *, more_bytes: int = 0) -> Disk:

@@ -16,6 +16,7 @@ from reconix.project.virtual_device import (
     ImageChanged,
     NotInQemu,
     NotRunning,
+    can_run,
     disk_over,
     hardware_of,
     image_of,
@@ -83,8 +84,10 @@ def test_which_computer_a_device_is_follows_from_its_board_or_its_architecture(
                 machine=replace(host.machine, board=None),
             )
         )
+    elsewhere = replace(host, board=replace(host.board, qemu=None))
+    assert can_run(host) and not can_run(elsewhere)
     with pytest.raises(NotInQemu, match="`reconix run` has no qemu-arm64-uefi"):
-        hardware_of(replace(host, board=replace(host.board, qemu=None)))
+        hardware_of(elsewhere)
 
 
 def test_without_an_image_the_next_step_is_said(tmp_path: Path) -> None:
