@@ -64,7 +64,7 @@ def opened(way: str, disk: Path) -> Iterator[Target]:
     if way == "there":
         yield RescueDisk(Remote("root@192.0.2.1"), str(disk))
         return
-    with LocalDisk(str(disk)) as target:
+    with LocalDisk.open(str(disk)) as target:
         yield target
 
 
@@ -116,7 +116,7 @@ def test_a_disk_is_described_and_one_in_use_is_refused(
         try:
             with pytest.raises(ReconixError, match=f"is mounted: {tmp_path}/mounted"):
                 described(way, disk)
-            with pytest.raises(ReconixError, match="is in use"), LocalDisk(str(disk)):
+            with pytest.raises(ReconixError, match="is in use"), LocalDisk.open(str(disk)):
                 pass
         finally:
             run("umount", tmp_path / "mounted")

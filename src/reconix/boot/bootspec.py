@@ -156,7 +156,8 @@ def print_bootspec(spec: BootSpec) -> bytes:
         fields["initrd"] = spec.initrd
     document: dict[str, JsonInput] = {_NIXOS: fields}
     if spec.name:
-        document[_RECONIX] = {"name": spec.name}
+        ours: dict[str, JsonInput] = {"name": spec.name}
         if spec.device_tree is not None:
-            document[_RECONIX] = {"name": spec.name, "deviceTree": spec.device_tree}
+            ours["deviceTree"] = spec.device_tree
+        document[_RECONIX] = ours
     return print_json(document)

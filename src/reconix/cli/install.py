@@ -76,7 +76,7 @@ class _Place:
         if self.rescue is not None:
             yield self.rescue
             return
-        with LocalDisk(disk.path) as here:
+        with LocalDisk.open(disk.path) as here:
             yield here
 
     @property

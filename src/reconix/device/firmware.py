@@ -10,6 +10,7 @@ import os
 from functools import partial
 
 from reconix.base import progress
+from reconix.base.architecture import Architecture
 from reconix.base.errors import ReconixError
 from reconix.base.files import read_bounded
 from reconix.base.firmware import FirmwareKind
@@ -22,7 +23,7 @@ from reconix.device.hardware.disk import open_disk
 from reconix.device.paths import Paths
 from reconix.device.settings.policy import MAX_BYTES, NAME, parse_policy
 
-_PROGRAMS = {"aarch64": Program.ARM64, "armv7l": Program.ARMHF}
+_PROGRAMS = {each.machine: Program[each.name] for each in Architecture}
 
 
 def firmware_of(paths: Paths) -> Firmware:

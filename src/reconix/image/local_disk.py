@@ -8,8 +8,8 @@ Tested by ``tests/compat/test_install.py`` on loop devices, with the contract of
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from reconix.base.digests import Digest
@@ -32,27 +32,29 @@ def describe(path: Path) -> TargetDisk:
 
 
 class LocalDisk:
-    """A disk of this computer, open; a context manager.
+    """A disk of this computer, open.
+
+    Args:
+        path: of its device.
+        disk: nobody else has it.
 
     Raises:
-        UnfitDisk: something uses it.
         DiskFailed: from all that reads or writes.
     """
 
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._disk = DiskFile(Path(path), exclusive=True)
+    def __init__(self, path: str, disk: DiskFile) -> None:
+        self._path, self._disk = path, disk
 
-    def __enter__(self) -> Self:
-        return self
+    @classmethod
+    @contextmanager
+    def open(cls, path: str) -> Iterator[Self]:
+        """Have the disk alone, as long as the block lasts.
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._disk.close()
+        Raises:
+            UnfitDisk: something uses it.
+        """
+        with DiskFile(Path(path), exclusive=True) as disk:
+            yield cls(path, disk)
 
     def write(self, pieces: Iterable[tuple[Extent, Iterable[bytes]]]) -> None:
         """Write pieces of the disk; durable when it returns."""
