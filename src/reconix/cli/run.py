@@ -14,7 +14,8 @@ as those of another architecture always are.
 With --trace the device is started without a terminal, until its system is up, and its kernel writes
 down which paths somebody looked for. What minify took and something asked for is told; what no
 sentence expects (`minify.without`, and those of reconix) is an error. Then it is switched off. This
-needs a host that boots by systemd-boot, and a key that may log in.
+needs a host that boots by systemd-boot, since U-Boot adds nothing to the command line of a kernel,
+and a key that may log in.
 
 With --trace --follow it goes on: other commands reach it, and it may be updated, change systems,
 restart and fall back, until it is off or this command is ended (Ctrl-C). Each path is held against
@@ -81,6 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--follow says how long to trace", hint="add --trace")
     project = places.project(arguments)
     host = pick_host(load(project), arguments.host)
+    if arguments.trace:
+        run_trace.expect_traceable(host)
     needs.expect(virtual_device.hardware_of(host).program, *needs.RUN)
     workplace = Workplace(project, host.name)
     image = virtual_device.image_of(workplace, arguments.image)

@@ -16,6 +16,7 @@ from types import FrameType
 from reconix.base import progress
 from reconix.base.documents import JsonInput
 from reconix.base.errors import ReconixError, UsageError
+from reconix.base.firmware import FirmwareKind
 from reconix.build.minify.origin import Origin
 from reconix.build.minify.reasons import read_reasons
 from reconix.cli import places
@@ -122,6 +123,19 @@ class Report:
             "elsewhere": self.elsewhere,
             "systems": [each.document() for each in self.systems],
         }
+
+
+def expect_traceable(host: Host) -> None:
+    """See whether anybody adds to the command line of its kernels what begins a trace.
+
+    Raises:
+        UsageError: the firmware is U-Boot, which reads nothing of what QEMU says.
+    """
+    if host.machine.boot.firmware is FirmwareKind.U_BOOT:
+        raise UsageError(
+            f"{host.name} starts by U-Boot, which does not tell its kernel to trace",
+            hint="trace a host with the same systems and UEFI, such as qemu-arm64-uefi",
+        )
 
 
 def run(

@@ -7,6 +7,7 @@ from tests.installed_packages import ASKED, add_generation, install, make_projec
 
 from reconix.build.inspect.generations import systems_of
 from reconix.build.minify.plan import Wanted
+from reconix.cli.main import main
 from reconix.cli.run_trace import NotMinified, compare
 from reconix.composition.subject import HostSubject
 from reconix.config.schema.hosts import Host
@@ -69,3 +70,16 @@ def test_a_system_of_another_store_is_told(store: ChrootStore, host: Host) -> No
     other = str(StorePath("0" * 32, "system-mail"))
     with ChrootStore(store.root) as opened, pytest.raises(NotBuilt, match="not in the build store"):
         compare(opened, host, [[AskedIn(other, Asked("/etc/fstab", "systemd"))]])
+
+
+def test_a_host_that_starts_by_u_boot_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing would be traced there, and nothing missed."""
+    systems = tmp_path / "hosts/box/systems"
+    systems.mkdir(parents=True)
+    (tmp_path / "reconix.toml").write_text('name = "test"\n')
+    (tmp_path / "hosts/box/machine.toml").write_text('board = "qemu-arm64-uboot"\n')
+    (systems / "default.toml").touch()
+    assert main(["--project", str(tmp_path), "run", "--trace"]) == 2
+    assert "box starts by U-Boot, which does not tell its kernel" in capsys.readouterr().err
