@@ -5,7 +5,7 @@ says from where it is and what it was told, and restarts. So two boots follow ea
 """
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,9 +45,9 @@ def boot(tmp_path: Path, disk: Path, need: Need) -> Boot:
     """Give a function that starts the device and waits for some boots: what each has said."""
     need(VIRT_ARM64_U_BOOT.program)
 
-    def boot(times: int, *, is_protected: bool = False) -> list[str]:
+    def boot(times: int, *, is_protected: bool = False, beside: Sequence[Path] = ()) -> list[str]:
         firmware = prepare(tmp_path / "variables", VIRT_ARM64_U_BOOT)
-        disks = (Disk(disk, is_protected=is_protected),)
+        disks = (Disk(disk, is_protected=is_protected), *map(Disk, beside))
         guest = Guest(firmware, disks=disks, hardware=VIRT_ARM64_U_BOOT, memory_mib=256)
         log = tmp_path / "console.log"
         log.unlink(missing_ok=True)
@@ -126,6 +126,18 @@ def test_a_slot_that_cannot_be_started_is_left(disk: Path, boot: Boot, holds: by
         opened.write(tables.slot(Slot(2)).first * SECTOR, holds)
     ask(disk, tables, ASKS)
     assert told(boot(1)) == ["slot 1 default"]
+
+
+def test_a_copy_beside_the_disk_is_neither_asked_nor_written(
+    tmp_path: Path, disk: Path, tables: SlotTables, boot: Boot
+) -> None:
+    copy = tmp_path / "copy"
+    make_disk(copy, {1: tree(1), 2: tree(2)})
+    ask(copy, tables, ASKS)
+    before = copy.read_bytes()
+    ask(disk, tables, Request(None, "mqtt"))
+    assert told(boot(2, beside=[copy])) == ["slot 1 mqtt", "slot 1 default"]
+    assert copy.read_bytes() == before
 
 
 def test_the_selected_slot_is_booted_and_nothing_is_written(

@@ -24,6 +24,8 @@ ONBOARD = "pci0000:00/0000:00:03.0/virtio1"
 SECOND = "pci0000:00/0000:00:04.0/virtio2"
 EARLIER = "pci0000:00/0000:00:02.0/virtio0"
 USB = "pci0000:00/0000:00:01.0/usb1/1-1/host0"
+CARD = "platform/soc/2198000.mmc/mmc_host/mmc0/mmc0:aaaa"
+EMMC = "platform/soc/219c000.mmc/mmc_host/mmc1/mmc1:0001"
 ALL = ("slot-1", "slot-2", "system", "data")
 
 FUNCTIONS = """\
@@ -53,6 +55,16 @@ echo "$DISK $(partition "$DISK" data) $tick"
 
 def tables_of(host: str) -> SlotTables:
     return plan(host, size_bytes=16 * MIB, sizes=Sizes(2, 4 * MIB, MIB, MIB))
+
+
+def _called(disk: str) -> str:
+    """The file in which the kernel shows what the hardware of a disk is called."""
+    return "device/cid" if disk.startswith("mmcblk") else "serial"
+
+
+def _partition(disk: str, number: int) -> str:
+    """What the kernel calls a partition."""
+    return f"{disk}p{number}" if disk[-1].isdigit() else f"{disk}{number}"
 
 
 @dataclass
@@ -95,12 +107,14 @@ class Computer:
         (device / "uevent").write_text(f"DEVNAME={disk}\nDEVTYPE=disk\n")
         tables = tables_of(host)
         (device / "size").write_text(f"{tables.sectors}\n")
-        (device / "serial").write_text(serial)
+        called = _called(disk)
+        (device / called).parent.mkdir(exist_ok=True)
+        (device / called).write_text(serial)
         shown = self.here / ("sys/class/block" if not after else f"late/{after}")
         shown.mkdir(parents=True, exist_ok=True)
         (shown / disk).symlink_to(device)
         for number, name in enumerate(names, 1):
-            part = device / f"{disk}{number}"
+            part = device / _partition(disk, number)
             part.mkdir()
             (part / "partition").write_text(f"{number}\n")
             (part / "uevent").write_text(f"DEVNAME={part.name}\nPARTN={number}\nPARTNAME={name}\n")
@@ -112,7 +126,7 @@ class Computer:
                 for image in images:
                     (content / "images" / image).touch()
                 if noted:
-                    (content / "reconix/hardware").write_text(f"serial:{noted}\n")
+                    (content / "reconix/hardware").write_text(f"{called}:{noted}\n")
         with (self.here / "dev" / disk).open("wb") as file:
             file.truncate(tables.sectors * 512)
         with DiskFile(self.here / "dev" / disk) as opened:
@@ -136,8 +150,9 @@ class Computer:
         script = DISK_SCRIPT.read_text().replace("WAIT_SECONDS=30", "WAIT_SECONDS=6")
         text = setting + script + FUNCTIONS.format(here=self.here) + BOOTS
         disk, data, tick = run("busybox", "sh", "-c", text).decode().split()
-        assert data == f"{self.here}/dev/{disk}{1 + ALL.index('data')}"
-        assert (self.here / "system").readlink().name == f"{disk}3", "what is mounted"
+        assert data == f"{self.here}/dev/{_partition(disk, 1 + ALL.index('data'))}"
+        mounted = (self.here / "system").readlink().name
+        assert mounted == _partition(disk, 1 + ALL.index("system")), "what is mounted"
         self.waited = int(tick)
         return disk
 
@@ -210,6 +225,41 @@ def test_w1_what_u_boot_has_started_from_counts_as_what_a_loader_leaves(
     computer.plug("vda", ONBOARD, serial="A", images=[])
     guid = str(tables_of("gateway").slot(Slot(2)).guid).lower()
     assert computer.boot(started_from=guid) == "vda"
+
+
+FROM = str(tables_of("gateway").slot(Slot(1)).guid).lower()
+
+
+@pytest.mark.parametrize("noted", ["E", ""], ids=["a copy", "the image of the host"])
+def test_w1_a_card_beside_the_emmc_of_the_device_is_left_alone(
+    computer: Computer, noted: str
+) -> None:
+    """U-Boot looks at cards first, and starts what both have."""
+    computer.plug("mmcblk0", CARD, serial="C", noted=noted)
+    computer.plug("mmcblk1", EMMC, serial="E", noted="E")
+    computer.plug("mmcblk1boot0", f"{EMMC}/block/mmcblk1", names=[])
+    assert computer.boot(started_from=FROM) == "mmcblk1"
+    assert computer.mounted == ["mmcblk1p3"]
+    assert "mmcblk1 is taken: only its note names its own hardware" in computer.said
+    assert "mmcblk0 has partitions named like ours, and is not used" in computer.said
+
+
+def test_w1_a_card_beside_an_emmc_that_lacks_its_system_is_what_booted(
+    computer: Computer,
+) -> None:
+    computer.plug("mmcblk0", CARD, serial="C")
+    computer.plug("mmcblk1", EMMC, serial="E", noted="E", images=OTHERS)
+    assert computer.boot(started_from=FROM) == "mmcblk0"
+    assert computer.mounted == ["mmcblk0p3"]
+
+
+def test_w1_of_a_card_and_an_emmc_that_are_new_both_the_first_is_taken(
+    computer: Computer,
+) -> None:
+    computer.plug("mmcblk1", EMMC, serial="E")
+    computer.plug("mmcblk0", CARD, serial="C")
+    assert computer.boot(started_from=FROM) == "mmcblk0"
+    assert "mmcblk0 is taken: it comes first" in computer.said
 
 
 @PLACES
