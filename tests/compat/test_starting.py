@@ -112,6 +112,18 @@ def test_a_machine_without_a_device_tree_has_none(starting: Starting) -> None:
     assert starting.modules(Boot(), None, starting.kernel()) == ()
 
 
+def test_what_a_disk_waits_for_is_searched_once(
+    starting: Starting,
+) -> None:
+    kernel, tree = starting.kernel(), starting.device_tree(BOOT)
+    modules = starting.modules(BOOT, tree, kernel)
+    folder = kernel.modules / kernel.version
+    folder.chmod(0o755)
+    for index in ("modules.alias", "modules.dep"):
+        (folder / index).unlink()
+    assert starting.modules(BOOT, tree, kernel) == modules
+
+
 def test_a_disk_that_the_board_does_not_have_ends_the_build(starting: Starting) -> None:
     boot = Boot(device_tree=BOOT.device_tree, disk="mmc4")
     with pytest.raises(NoSuchNode, match="mmc4"):

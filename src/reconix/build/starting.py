@@ -4,8 +4,9 @@
                    └──► device tree ──┐  │     one file of them, with the overlays of the machine
     modules that the machine names ───┴──┴─► initrd ◄── busybox
 
-The initrd also has the modules that the disk waits for, where the device tree tells of it. All
-three are looked up by recipe: a root is not needed for them, nor anything that is generated.
+The initrd also has the modules that the disk waits for, where the device tree tells of it; their
+names are an object too. All are looked up by recipe: a root is not needed for them, nor anything
+that is generated.
 
 Tested by ``tests/compat/test_starting.py``, and by booting in ``tests/vm/test_boards.py``.
 """
@@ -15,10 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.digests import Digest
-from reconix.base.files import read_bounded
+from reconix.base.files import read_bounded, read_text
 from reconix.build import cached_recipes, recipes
-from reconix.build.boot import device_tree, firmware_files, initrd, linux
-from reconix.build.boot.disk_modules import disk_modules
+from reconix.build.boot import device_tree, disk_modules, firmware_files, initrd, linux
 from reconix.build.boot.fdt import parse_tree
 from reconix.build.boot.linux import Modules
 from reconix.build.minify.minimal_linux import FullKernel
@@ -33,6 +33,7 @@ Fetch = Callable[[Iterable[LockedPackage]], Mapping[LockedPackage, Path]]
 """Gives the files of packages, from the cache or from an archive, checked."""
 
 _BUSYBOX = "usr/bin/busybox"
+_MAX_NAMES_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +90,18 @@ class Starting:
         """
         if tree is None or boot.disk is None:
             return ()
-        content = read_bounded(self.store.path(tree) / device_tree.FILE, device_tree.MAX_BYTES)
-        return disk_modules(parse_tree(content), boot.disk, kernel.modules / kernel.version)
+        disk, file = boot.disk, self.store.path(tree) / device_tree.FILE
+        inputs = (("device tree", str(tree)), ("disk", disk), ("linux", str(kernel.path)))
+        code = recipes.sources(disk_modules)
+        recipe = Recipe("disk modules", "disk-modules", inputs, code)
+
+        def make(into: Path) -> None:
+            board = parse_tree(read_bounded(file, device_tree.MAX_BYTES))
+            found = disk_modules.disk_modules(board, disk, kernel.modules / kernel.version)
+            into.write_text("".join(f"{name}\n" for name in found))
+
+        made = self.store.path(recipes.realise(self.store, recipe, make))
+        return tuple(read_text(made, _MAX_NAMES_BYTES).split())
 
     def initrd(
         self, wanted: Sequence[str], kernel: FullKernel, busybox: LockedPackage
