@@ -70,10 +70,10 @@ MIB = 1 << 20
 CHANGED = bytes(range(256)) * 3
 
 
-def packed(content: bytes) -> File:
+def packed(content: bytes, pack: packs.Pack = packs.Pack.XZ) -> File:
     """A file that is made by expanding the old one and packing the new one."""
     written = bytearray()
-    packer = packs.packer(packs.Pack.XZ, written.extend)
+    packer = packs.packer(pack, written.extend)
     packer.feed(content)
     packer.finish()
     return File(bytes(written))
@@ -116,6 +116,7 @@ BASE = folder(
         "hwdb.bin": database(0),
         "a": File(b"a" * 5000),
         "changed": File(CHANGED),
+        "changes.gz": packed(bytes(range(251)) * 7, packs.Pack.ZLIB),
         "module.xz": packed(bytes(range(251)) * 9),
         "program": program(0),
         "same/b": File(b"b" * 100),
@@ -127,6 +128,7 @@ TREE = folder(
         AGENT: agent(),
         "hwdb.bin": database(3),
         "changed": File(b"new" + CHANGED[:300] + b"!" + CHANGED[301:]),
+        "changes.gz": packed(b"more" + bytes(range(251)) * 7, packs.Pack.ZLIB),
         "bin/tool": File(b"#!/bin/sh\n", executable=True),
         "empty": File(b""),
         "long": File(b"0123456789" * 400),

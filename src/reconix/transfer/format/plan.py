@@ -636,7 +636,9 @@ def _long_copy(payload: Channels, origin: int, length: int) -> Iterator[Copied]:
 
 
 def _parse_part_start(payload: Channels) -> Part:
-    pack = Pack(_parse_bounded(payload, Pack.LZ4, "is no kind of packing"))
+    pack = Pack(_parse_bounded(payload, Pack.ZLIB, "is no kind of packing"))
+    if pack is Pack.MODULE:
+        raise payload.wrong(f"{pack} is no kind of packing of a part")
     size = _parse_size(payload)
     if pack is not Pack.NONE and size > MAX_EXPANDED_BYTES:
         raise payload.wrong(f"a packed part of {size} bytes, more than {MAX_EXPANDED_BYTES}")
@@ -650,7 +652,7 @@ def _parse_part_start(payload: Channels) -> Part:
 
 
 def _parse_source(payload: Channels) -> Source:
-    kind = _parse_bounded(payload, 4 * max(Pack) + 1, "is no kind of source")
+    kind = _parse_bounded(payload, 4 * Pack.MODULE + 1, "is no kind of source")
     location = parse_location(payload) if kind & 1 else None
     pack = Pack(kind >> 2)
     if pack is Pack.NONE:

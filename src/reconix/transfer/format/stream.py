@@ -43,7 +43,8 @@ COMPILED_MODULES = 8
 FIRST_FEATURES = SEVERAL_BASES | MOVED_REFERENCES | REPAIR
 """What agents know that do not say what they know (``transfer/sending/agents.py``)."""
 MOVED_TRIES = 16
-FEATURES = FIRST_FEATURES | COMPILED_MODULES | MOVED_TRIES
+PACKED_BY_ZLIB = 32
+FEATURES = FIRST_FEATURES | COMPILED_MODULES | MOVED_TRIES | PACKED_BY_ZLIB
 """Every feature that this program knows; a stream that needs another one is refused."""
 
 AGENT = "reconix-device.pyz"
@@ -158,6 +159,7 @@ class Header:
     repaired: int = 0  # contents and images under their names; then there are no objects
     compiled: int = 0  # how often a module is compiled
     moved_tries: int = 0  # those of the moved parts that are made from tries
+    zlib_parts: int = 0  # that are packed by zlib
 
     @property
     def features(self) -> int:
@@ -166,7 +168,8 @@ class Header:
         moved = MOVED_REFERENCES if self.moved_parts else 0
         compiled = COMPILED_MODULES if self.compiled else 0
         tries = MOVED_TRIES if self.moved_tries else 0
-        return several | moved | compiled | tries | (REPAIR if self.repaired else 0)
+        zlib = PACKED_BY_ZLIB if self.zlib_parts else 0
+        return several | moved | compiled | tries | zlib | (REPAIR if self.repaired else 0)
 
     @property
     def frames(self) -> int:
@@ -195,6 +198,7 @@ class Header:
             **({"repaired": self.repaired} if self.repaired else {}),
             **({"compiled": self.compiled} if self.compiled else {}),
             **({"moved_tries": self.moved_tries} if self.moved_tries else {}),
+            **({"zlib_parts": self.zlib_parts} if self.zlib_parts else {}),
         }
         return print_json(document)
 
@@ -226,6 +230,7 @@ def parse_header(content: bytes) -> Header:
         repaired=fields.number("repaired") if fields.has("repaired") else 0,
         compiled=fields.number("compiled") if fields.has("compiled") else 0,
         moved_tries=fields.number("moved_tries") if fields.has("moved_tries") else 0,
+        zlib_parts=fields.number("zlib_parts") if fields.has("zlib_parts") else 0,
     )
     if header.frames > MAX_FRAMES:
         raise BadDocument(f"header: {header.frames} frames, more than {MAX_FRAMES}")

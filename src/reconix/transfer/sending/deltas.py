@@ -36,7 +36,7 @@ from reconix.transfer.format.plan import (
 )
 from reconix.transfer.sending import covers, members, targets
 from reconix.transfer.sending.compiling import Module
-from reconix.transfer.sending.means import NEEDED, Means
+from reconix.transfer.sending.means import TO_EXPAND, TO_PACK, Means
 from reconix.transfer.sending.members import Member
 from reconix.transfer.sending.trees import FileNode
 
@@ -87,12 +87,17 @@ class Delta:
     @property
     def tools(self) -> Tool:
         """What the device needs for it."""
-        packs = [part.pack for part in self.parts]
-        packs += [source.pack for part in self.parts for source in part.sources]
         needed = Tool.TRIES if self.moved_tries else NO_TOOLS
-        for pack in packs:
-            needed |= NEEDED[pack]
+        for part in self.parts:
+            needed |= TO_PACK[part.pack]
+            for source in part.sources:
+                needed |= TO_EXPAND[source.pack]
         return needed
+
+    @property
+    def zlib_parts(self) -> int:
+        """How many parts are packed by zlib."""
+        return sum(part.pack is Pack.ZLIB for part in self.parts)
 
     @property
     def moved_parts(self) -> int:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from reconix.transfer.codecs import compiled
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
+from reconix.transfer.format.stream import MOVED_TRIES, PACKED_BY_ZLIB
 from reconix.transfer.sending.trees import FileNode, FolderNode, Node
 
 REFERENCE_BYTES = 0.4
@@ -26,14 +27,22 @@ REFERENCE_BYTES = 0.4
 LIBRARY_REFERENCE_BYTES = 0.02
 """The same where a library looks."""
 
-NEEDED = {
+TO_EXPAND = {
+    Pack.NONE: NO_TOOLS,
+    Pack.XZ: NO_TOOLS,
+    Pack.GZIP: NO_TOOLS,
+    Pack.LZ4: Tool.LZ4,
+    Pack.MODULE: Tool.PYTHON,
+}
+"""What a device must have to read what is packed in this way."""
+TO_PACK = {
     Pack.NONE: NO_TOOLS,
     Pack.XZ: NO_TOOLS,
     Pack.GZIP: Tool.GZIP,
     Pack.LZ4: Tool.LZ4,
-    Pack.MODULE: Tool.PYTHON,
+    Pack.ZLIB: Tool.ZLIB,
 }
-"""What a device must have to pack in this way."""
+"""What it must have to pack in this way."""
 
 _LIBRARIES = {compiled.file_name(machine).encode() for machine in compiled.MACHINES}
 
@@ -61,7 +70,7 @@ class Means:
 
     def packs(self, pack: Pack) -> bool:
         """Whether something may be packed in this way again."""
-        return self.sparing is Sparing.LINK and not NEEDED[pack] & ~self.tools
+        return self.sparing is Sparing.LINK and not TO_PACK[pack] & ~self.tools
 
     @property
     def reference_bytes(self) -> float | None:
@@ -72,18 +81,20 @@ class Means:
 
 
 def means_of(
-    devices: Sequence[Iterable[Node]], knows_tries: bool, sparing: Sparing = Sparing.LINK
+    devices: Sequence[Iterable[Node]], features: int, sparing: Sparing = Sparing.LINK
 ) -> Means:
     """What all devices can do that have these objects; nothing, if there are none.
 
     Args:
         devices: the objects of each.
-        knows_tries: whether their agents move references in tries.
+        features: what their agents know of streams.
         sparing: what is dear to them.
     """
     names = [{name for tree in trees for name in _names(tree)} for trees in devices]
     common = set.intersection(*names) if names else set[bytes]()
-    tools = Tool.TRIES if knows_tries else NO_TOOLS
+    tools = Tool.TRIES if features & MOVED_TRIES else NO_TOOLS
+    if features & PACKED_BY_ZLIB:
+        tools |= Tool.ZLIB
     if b"gzip" in common:
         tools |= Tool.GZIP
     if b"liblz4.so.1" in common:

@@ -4,7 +4,7 @@ Tested by ``tests/unit/transfer/sending/test_deltas.py``.
 """
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconix.transfer.codecs import lz4, packs
 from reconix.transfer.codecs.packs import Pack
@@ -13,6 +13,8 @@ from reconix.transfer.sending.means import Means
 
 _GZIP, _XZ = b"\x1f\x8b\x08", b"\xfd7zXZ\0"
 _BOOT_SECTOR, _BOOT_SECTOR_AT = b"HdrS", 0x202  # Linux: The x86 boot protocol
+
+_WAYS = {Pack.GZIP: (Pack.ZLIB, Pack.GZIP), Pack.XZ: (Pack.XZ,), Pack.LZ4: (Pack.LZ4,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,8 @@ def cut(content: bytes, means: Means) -> list[Member]:
         content: the file.
         means: what may be used to make it again.
     """
-    member = find(content)
-    if member is None or not means.packs(member.pack) or not _repeats(member, content):
+    member = _repeated(find(content), content, means)
+    if member is None:
         return [whole(content)]
     before, after = content[: member.begin], content[member.end :]
     parts = [Member(Pack.NONE, 0, member.begin, before), member]
@@ -78,6 +80,17 @@ def _lz4_end(content: bytes, begin: int) -> int:
             break
         at += 4 + size
     return at
+
+
+def _repeated(member: Member | None, content: bytes, means: Means) -> Member | None:
+    """The member with the first of the ways to pack it that give the same bytes again."""
+    if member is None:
+        return None
+    for pack in _WAYS[member.pack]:
+        way = replace(member, pack=pack)
+        if means.packs(pack) and _repeats(way, content):
+            return way
+    return None
 
 
 def _repeats(member: Member, content: bytes) -> bool:

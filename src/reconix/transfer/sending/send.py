@@ -35,7 +35,6 @@ from reconix.transfer.format.plan import Location, Printer
 from reconix.transfer.format.stream import (
     COMPILED_MODULES,
     MAX_BASES,
-    MOVED_TRIES,
     Header,
     Write,
 )
@@ -263,7 +262,7 @@ class _Job:
             result = describe(tree, like, number, known.index, following, interpreter)
             known.index.add(number, tree)
             described.append(_Object(position, result))
-        means = means_of(trees, bool(features & MOVED_TRIES), self.sparing)
+        means = means_of(trees, features, self.sparing)
         made = _with_variants(described, Own(found), means, workers)
         return _Described(found.views, made, identity(interpreter) if interpreter else None)
 
@@ -305,6 +304,7 @@ class _Job:
             moved_parts=sum(delta.moved_parts for item in described for delta in item.deltas),
             compiled=sum(delta.compiled for item in described for delta in item.deltas),
             moved_tries=sum(delta.moved_tries for item in described for delta in item.deltas),
+            zlib_parts=sum(delta.zlib_parts for item in described for delta in item.deltas),
         )
 
     def _generation(self) -> Generation:

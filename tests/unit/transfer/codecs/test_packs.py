@@ -3,6 +3,7 @@ import io
 import lzma
 import random
 import tracemalloc
+import zlib
 from collections.abc import Callable
 
 import pytest
@@ -52,12 +53,13 @@ def by_lz4(plain: bytes) -> bytes:
 
 @pytest.mark.parametrize("size", [1, 2, 100, 5000, 70_001, (3 << 20) + 5, (8 << 20) + 77])
 @pytest.mark.parametrize(
-    ("pack", "program"), [(Pack.GZIP, by_gzip), (Pack.XZ, by_xz), (Pack.LZ4, by_lz4)]
+    ("pack", "program"),
+    [(Pack.GZIP, by_gzip), (Pack.XZ, by_xz), (Pack.LZ4, by_lz4), (Pack.ZLIB, by_gzip)],
 )
 def test_packed_content_equals_that_of_the_program(
     pack: Pack, program: Callable[[bytes], bytes], size: int
 ) -> None:
-    need({Pack.GZIP: "gzip", Pack.XZ: "xz", Pack.LZ4: "lz4"}[pack])
+    need({Pack.GZIP: "gzip", Pack.XZ: "xz", Pack.LZ4: "lz4", Pack.ZLIB: "gzip"}[pack])
     if pack is Pack.GZIP and size > packs.MAX_GZIP_BYTES:
         return
     plain = content(size)
@@ -121,3 +123,24 @@ def test_a_tool_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     assert missing(NO_TOOLS) == []
     monkeypatch.setenv("PATH", "/nowhere")
     assert missing(Tool.GZIP) == ["gzip"]
+    assert missing(Tool.ZLIB) == []
+
+
+def test_a_zlib_that_packs_otherwise_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Other:
+        """As one that its maker has made faster."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(zlib, name)
+
+        def compressobj(self, level: int, method: int, bits: int, memory: int) -> object:
+            return zlib.compressobj(level - 1, method, bits, memory)
+
+    monkeypatch.setattr(packs, "zlib", Other())
+    assert missing(Tool.ZLIB) == ["a zlib that packs as that of zlib.net"]
+
+
+def test_what_zlib_gives_does_not_depend_on_how_much_comes_at_once() -> None:
+    plain = content(300_000)
+    pieces = [plain[at : at + 777] for at in range(0, len(plain), 777)]
+    assert packed(Pack.ZLIB, *pieces) == packed(Pack.ZLIB, plain)

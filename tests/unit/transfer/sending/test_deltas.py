@@ -146,6 +146,22 @@ def test_packed_content_is_compared_expanded(tmp_path: Path, kind: Pack) -> None
     assert sent(found) < 100
 
 
+def test_what_zlib_packs_alike_needs_no_program(tmp_path: Path) -> None:
+    new, old = (pack(Pack.GZIP, text) for text in (LINES.replace(b"line 77 ", b"lime "), LINES))
+    work = job(tmp_path, new, old, Means(Tool.GZIP | Tool.ZLIB))
+    found = delta(work)
+    assert (found.tools, found.zlib_parts) == (Tool.ZLIB, 1)
+    assert sent(events(tmp_path, work)) < 100
+
+
+def test_what_zlib_packs_otherwise_is_left_to_the_program(tmp_path: Path) -> None:
+    text = b"".join(b"%d,%d\n" % (n, n * n % 7) for n in range(60_000))
+    new, old = (pack(Pack.GZIP, each) for each in (text.replace(b"\n77,", b"\n78,"), text))
+    work = job(tmp_path, new, old, Means(Tool.GZIP | Tool.ZLIB))
+    assert (delta(work).tools, delta(work).zlib_parts) == (Tool.GZIP, 0)
+    assert sent(events(tmp_path, work)) < 1000
+
+
 def test_content_that_is_packed_only_now_is_compared_too(tmp_path: Path) -> None:
     assert sent(events(tmp_path, job(tmp_path, pack(Pack.XZ, LINES), LINES))) == 0
     assert sent(events(tmp_path, job(tmp_path, LINES, pack(Pack.XZ, LINES)))) == 0

@@ -9,6 +9,7 @@ from reconix.store.tree import File, folder
 from reconix.transfer.codecs import compiled
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
+from reconix.transfer.format.stream import FEATURES, FIRST_FEATURES
 from reconix.transfer.sending.means import Means, Sparing, means_of
 from reconix.transfer.sending.trees import FolderNode
 
@@ -24,9 +25,10 @@ def device(place: Path, *names: str) -> list[FolderNode]:
 def test_what_all_devices_have_may_be_used(tmp_path: Path) -> None:
     both = device(tmp_path / "a", "gzip", "liblz4.so.1", LIBRARY)
     one = device(tmp_path / "b", "gzip")
-    assert means_of([both], True) == Means(Tool.GZIP | Tool.LZ4 | Tool.TRIES, has_library=True)
-    assert means_of([both, one], False) == Means(Tool.GZIP)
-    assert means_of([], False) == Means(NO_TOOLS)
+    every = Tool.GZIP | Tool.LZ4 | Tool.TRIES | Tool.ZLIB
+    assert means_of([both], FEATURES) == Means(every, has_library=True)
+    assert means_of([both, one], FIRST_FEATURES) == Means(Tool.GZIP)
+    assert means_of([], FIRST_FEATURES) == Means(NO_TOOLS)
 
 
 @pytest.mark.parametrize("pack", [Pack.GZIP, Pack.XZ])
