@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "containers": "base store device nix config build",
     "image": "base store boot device nix config build",
     "vm": "base",
+    "pictures": "base",
     "prove": "base store boot transfer device nix build image vm",
     "project": "base store nix config build containers vm",
     "signing": "base transfer device nix config build project",
@@ -36,7 +37,7 @@ MAY_IMPORT = {
     "composition": "base store device nix config build project",
     "cli": (
         "base store boot transfer device nix config build minify containers image vm prove project "
-        "signing fleet composition"
+        "signing fleet composition pictures"
     ),
 }
 """What each package may import besides itself."""

@@ -33,12 +33,13 @@ from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
 from reconix.cli.size_minify import MinifyReport
 from reconix.cli.sizes import table
-from reconix.composition import breakdown, parts, size_page, treemap
+from reconix.composition import breakdown, parts
 from reconix.composition.breakdown import Row, Share
 from reconix.composition.parts import Content
-from reconix.composition.treemap import Group, Tile
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.installed_size import InstalledSize
+from reconix.pictures import size_page, treemap
+from reconix.pictures.treemap import Group, Tile
 from reconix.project.files import ProjectFiles
 from reconix.store.generation import Generation, read_generation
 

@@ -4,7 +4,7 @@ Tested by ``tests/unit/cli/test_size_minify.py``.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from reconix.base.documents import JsonInput
@@ -12,10 +12,11 @@ from reconix.base.sizes import human
 from reconix.build.minify import rules
 from reconix.build.pins import Pin
 from reconix.cli.sizes import table
-from reconix.composition import minify_sizes, size_page, treemap
+from reconix.composition import minify_sizes
 from reconix.composition.minify_sizes import STAYS, PackageSize, Removal, RuleSize
-from reconix.composition.treemap import Group, Tile
 from reconix.nix.chroot import ChrootStore
+from reconix.pictures import size_page, treemap
+from reconix.pictures.treemap import Group, Tile
 from reconix.store.generation import Generation, read_generation
 
 _BECAUSE = {rule.name: rule.because for rule in rules.ALL}
@@ -93,11 +94,7 @@ class MinifyReport:
 
     def svg(self) -> str:
         """A treemap: what stays, and what each rule took, by package."""
-        sizes: dict[str, Counter[str]] = {}
-        for each in self.removal.pieces:
-            sizes.setdefault(each.rule, Counter())[each.package] += each.size_bytes
-        groups = [_group(rule, found) for rule, found in sizes.items() if found.total()]
-        return treemap.picture(self.title, sorted(groups, key=_largest))
+        return draw(self.title, self.removal.by_rule())
 
     def page(self) -> str:
         """The treemap, and the table of packages."""
@@ -107,7 +104,9 @@ class MinifyReport:
     def document(self) -> JsonInput:
         """All of it for programs."""
         found = self.removal
+        taken = {rule: sizes for rule, sizes in found.by_rule().items() if rule != STAYS}
         return {
+            "title": self.title,
             "host": self.generation.host,
             "system": self.system or None,
             "systems": [*self.minified],
@@ -132,10 +131,26 @@ class MinifyReport:
                     "name": each.name,
                     "before_bytes": each.before_bytes,
                     "after_bytes": each.after_bytes,
+                    "taken": [
+                        {"rule": rule, "size_bytes": sizes[each.name]}
+                        for rule, sizes in taken.items()
+                        if sizes[each.name]
+                    ],
                 }
                 for each in found.packages()
             ],
         }
+
+
+def draw(title: str, sizes: Mapping[str, Counter[str]]) -> str:
+    """A treemap of what was there before: what stays, and what each rule took, by package.
+
+    Args:
+        title: what it shows.
+        sizes: by rule, then by package, in bytes; what stays is under ``STAYS``.
+    """
+    groups = [_group(rule, found) for rule, found in sizes.items() if found.total()]
+    return treemap.picture(title, sorted(groups, key=_largest))
 
 
 def _of_rule(each: RuleSize) -> tuple[str, str, str]:

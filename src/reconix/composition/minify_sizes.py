@@ -131,6 +131,13 @@ class Removal:
         found = (RuleSize(name, files[name], size) for name, size in sizes.items())
         return sorted(found, key=lambda rule: (-rule.size_bytes, rule.name))
 
+    def by_rule(self) -> dict[str, Counter[str]]:
+        """How many bytes each rule took of each package, sorted by rule; ``STAYS`` took none."""
+        found: dict[str, Counter[str]] = {}
+        for each in self.pieces:
+            found.setdefault(each.rule, Counter())[each.package] += each.size_bytes
+        return {rule: found[rule] for rule in sorted(found)}
+
     def packages(self) -> list[PackageSize]:
         """What each package has before and after; first what it loses most of."""
         before: Counter[str] = Counter()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconix.composition.treemap import (
+from reconix.pictures.treemap import (
     MAX_BYTES,
     MAX_GROUPS,
     MAX_TILES,

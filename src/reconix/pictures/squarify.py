@@ -13,7 +13,7 @@ more as long as the worst proportion in it gets better by that.
     └───────┴─────┴─────┴────┘
 
 Source: M. Bruls, K. Huizing, J. van Wijk: *Squarified Treemaps*, 2000.
-Tested by ``tests/unit/composition/test_squarify.py``.
+Tested by ``tests/unit/pictures/test_squarify.py``.
 """
 
 from collections.abc import Sequence

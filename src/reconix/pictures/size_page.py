@@ -4,12 +4,12 @@ One file, without a script and without anything to load: it can be mailed, archi
 machine that has no network. A rule in its head forbids the browser to load anything.
 
 Source: HTML Living Standard; Content Security Policy Level 3.
-Tested by ``tests/unit/composition/test_size_page.py``.
+Tested by ``tests/unit/pictures/test_size_page.py``.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from reconix.composition.markup import text
+from reconix.pictures.markup import text
 
 MAX_TABLE_BYTES = 75_000
 _STYLE = (

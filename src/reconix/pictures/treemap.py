@@ -1,29 +1,24 @@
 """A treemap as SVG: one file that shows what takes how much, and asks for nothing else.
 
-Tiles stand in groups, and each group has its name above it: colours only repeat what the names say.
-They follow the reader's choice of a light or a dark page. Whoever points at a tile is told all of
-it; that is what SVG has ``title`` for, so no script is needed. What is too small to be seen is put
-together, so that a picture has a bounded size.
+Tiles stand in groups, and each group has its name above it. Whoever points at a tile is told all of
+it. What is too small to be seen is put together, so that a picture has a bounded size.
 
 The same tiles give the same bytes: numbers are rounded, and nothing else is asked.
 
-Source: SVG 1.1, sections 5.4 (*title*) and 7 (*viewBox*).
-Tested by ``tests/unit/composition/test_treemap.py``.
+Tested by ``tests/unit/pictures/test_treemap.py``.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from reconix.composition.markup import text
-from reconix.composition.squarify import Box, squarify
+from reconix.pictures.frame import TITLE, colour, document
+from reconix.pictures.markup import coordinate, fitting, room, text
+from reconix.pictures.squarify import Box, squarify
 
 _WIDTH, _HEIGHT = 1200, 760
-_TITLE = 34
 _HEAD = 20
 _GAP = 2
-_CHARACTER = 6.7
-"""How wide a letter of a label is, on average and a little more."""
 _LINE = 14
 _LEAST = 85
 """How wide and high a tile is at least of which parts are shown."""
@@ -31,17 +26,8 @@ MAX_GROUPS = 12
 MAX_TILES = 400
 """Besides those that stand for others."""
 MAX_BYTES = 120_000
-_COLOURS = (
-    ("#cfe2ff", "#21406b"),
-    ("#ffe0bd", "#63390f"),
-    ("#d3efcf", "#1f5130"),
-    ("#f5d2ea", "#5f2a54"),
-    ("#e2dcff", "#41367a"),
-    ("#faeeaa", "#5a4d10"),
-    ("#cdf0ef", "#14504f"),
-    ("#e3e3e3", "#444444"),
-)
-"""Of groups: on a light page with dark letters, on a dark page with light letters."""
+_LIGHT = ".part rect{fill:#fff;fill-opacity:.4}"
+_DARK = ".part rect{fill:#000;fill-opacity:.25}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,29 +68,23 @@ def draw(title: str, groups: Sequence[Group]) -> str:
         title: what it shows.
         groups: none of them empty, the largest first.
     """
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">',
-        f"<title>{text(title)}</title>",
-        f"<style>{_style(len(groups))}</style>",
-        f'<rect class="page" width="{_WIDTH}" height="{_HEIGHT}"/>',
-        f'<text class="top" x="6" y="23">{text(title)}</text>',
-        *_groups(groups),
-        "</svg>",
-    ]
-    return "".join(f"{line}\n" for line in lines)
+    return document(
+        title, width=_WIDTH, height=_HEIGHT, body=_groups(groups), light=_LIGHT, dark=_DARK
+    )
 
 
 def _groups(groups: Sequence[Group]) -> Iterator[str]:
-    whole = Box(0, _TITLE, _WIDTH, _HEIGHT - _TITLE)
+    whole = Box(0, TITLE, _WIDTH, _HEIGHT - TITLE)
     boxes = squarify([group.size_bytes for group in groups], whole)
     for number, (group, box) in enumerate(zip(groups, boxes, strict=True)):
-        yield f'<g class="c{number % len(_COLOURS)}">'
+        yield f'<g class="{colour(number)}">'
         inner = box
         if box.width > 3 * _HEAD and box.height > 2 * _HEAD:
             inner = Box(box.x, box.y + _HEAD, box.width, box.height - _HEAD)
             both = f"{group.label}: {group.detail}"
-            label = _fitting(both if len(both) <= _room(box.width) else group.label, box.width)
-            yield f'<text class="head" x="{_n(box.x + 4)}" y="{_n(box.y + 15)}">{label}</text>'
+            label = fitting(both if len(both) <= room(box.width) else group.label, box.width)
+            place = f'x="{coordinate(box.x + 4)}" y="{coordinate(box.y + 15)}"'
+            yield f'<text class="head" {place}>{label}</text>'
         yield from _tiles(group, inner)
         yield "</g>"
 
@@ -124,14 +104,14 @@ def _shrunk(box: Box) -> Box:
 
 
 def _tile(tile: Tile, box: Box) -> Iterator[str]:
-    size = f'width="{_n(box.width)}" height="{_n(box.height)}"'
-    yield f'<rect x="{_n(box.x)}" y="{_n(box.y)}" {size}/>'
+    size = f'width="{coordinate(box.width)}" height="{coordinate(box.height)}"'
+    yield f'<rect x="{coordinate(box.x)}" y="{coordinate(box.y)}" {size}/>'
     for number, line in enumerate((tile.label, tile.detail)):
         below = _LINE + _LINE * number
-        if box.height > below + 2 and _room(box.width) > 3:
-            place = f'x="{_n(box.x + 4)}" y="{_n(box.y + below)}"'
-            if number == 0 or len(line) <= _room(box.width):
-                yield f"<text {place}>{_fitting(line, box.width)}</text>"
+        if box.height > below + 2 and room(box.width) > 3:
+            place = f'x="{coordinate(box.x + 4)}" y="{coordinate(box.y + below)}"'
+            if number == 0 or len(line) <= room(box.width):
+                yield f"<text {place}>{fitting(line, box.width)}</text>"
     yield from _parts(tile, box)
 
 
@@ -146,38 +126,6 @@ def _parts(tile: Tile, box: Box) -> Iterator[str]:
         yield f'<g class="part"><title>{text(part.told)}</title>'
         yield from _tile(part, _shrunk(place))
         yield "</g>"
-
-
-def _room(width: float) -> int:
-    """How many letters fit beside each other."""
-    return int((width - 8) / _CHARACTER)
-
-
-def _fitting(words: str, width: float) -> str:
-    """As much of some words as fits: of a path the end."""
-    room = max(_room(width), 1)
-    if len(words) <= room:
-        return text(words)
-    return text(f"…{words[1 - room :]}" if words.startswith("/") else f"{words[: room - 1]}…")
-
-
-def _n(number: float) -> str:
-    """A coordinate with one digit behind the point."""
-    return f"{number:.1f}".removesuffix(".0")
-
-
-def _style(count: int) -> str:
-    pairs = list(enumerate(_COLOURS[:count]))
-    light = "".join(f".c{number} rect{{fill:{one}}}" for number, (one, _) in pairs)
-    dark = "".join(f".c{number} rect{{fill:{other}}}" for number, (_, other) in pairs)
-    return (
-        "text{font:11px system-ui,sans-serif;fill:#1a1a1a}.head{font-weight:600}"
-        ".top{font-size:17px;font-weight:600}.page{fill:#fff}"
-        f"g g:hover>rect{{stroke:#1a1a1a;stroke-width:2}}{light}"
-        ".part rect{fill:#fff;fill-opacity:.4}"
-        "@media(prefers-color-scheme:dark){text{fill:#f2f2f2}.page{fill:#161616}"
-        f"g g:hover>rect{{stroke:#f2f2f2}}{dark}.part rect{{fill:#000;fill-opacity:.25}}}}"
-    )
 
 
 def picture(title: str, groups: Sequence[Group]) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconix.composition.squarify import Box, squarify
+from reconix.pictures.squarify import Box, squarify
 
 SIZES = st.lists(st.integers(1, 10**9), min_size=1, max_size=60).map(
     lambda sizes: sorted(sizes, reverse=True)

@@ -5,8 +5,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from reconix.composition.size_page import page
-from reconix.composition.treemap import Group, Tile, picture
+from reconix.pictures.size_page import page
+from reconix.pictures.treemap import Group, Tile, picture
 
 HEAD = ("size", "alone", "part")
 
