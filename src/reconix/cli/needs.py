@@ -54,6 +54,7 @@ NEEDED_BY = {
     "deploy": REACH,
     "shell": REACH,
     "logs": REACH,
+    "timeline": REACH,
     "cp": (*REACH, "tar"),
     "repair": REACH,
     "prove": PROVE,

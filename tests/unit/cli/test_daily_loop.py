@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from tests.device_status import DOCUMENT
+from tests.project_files import ROOT
+from tools import draw_start
 
 from reconix.base.documents import print_json
 from reconix.cli.main import main
@@ -196,3 +198,36 @@ def test_one_of_the_two_is_on_the_device(
 ) -> None:
     assert device.reconix("cp", *words) == 2
     assert "begins with a colon" in capsys.readouterr().err
+
+
+def test_a_start_is_told_and_drawn(
+    device: Device, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = ROOT / "tests/data/start"
+    device.has(
+        "systemctl",
+        f"case $2 in '*') cat '{data}/units.txt' ;; *) cat '{data}/manager.txt' ;; esac",
+    )
+    device.has("journalctl", f"cat '{data}/kernel.json'")
+    picture = tmp_path / "start.svg"
+    capsys.readouterr()
+    assert device.reconix("timeline", "--svg", str(picture)) == 0
+    said = capsys.readouterr().out
+    assert "started in 112.2 s\n" in said and "its firmware and loader took" in said
+    assert " 5.82 s  kernel\n" in said and "etc.mount" not in said and ", with --all" in said
+    assert ">initrd  7.84 s<" in picture.read_text()
+    assert device.reconix("timeline", "--all") == 0
+    assert "etc.mount" in capsys.readouterr().out
+    assert device.reconix("timeline", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [each["name"] for each in told["phases"]] == ["kernel", "initrd", "userspace"]
+    assert draw_start.picture(told) == picture.read_text()
+
+
+def test_a_device_that_answers_something_else_is_told(
+    device: Device, capsys: pytest.CaptureFixture[str]
+) -> None:
+    device.has("systemctl", "echo UserspaceTimestampMonotonic=soon")
+    device.has("journalctl")
+    assert device.reconix("timeline") == 42
+    assert "'soon', not a number" in capsys.readouterr().err

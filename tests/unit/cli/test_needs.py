@@ -61,6 +61,7 @@ CASES = [
     (["deploy", *ELSEWHERE], "ssh is not installed"),
     (["shell", *ELSEWHERE], "ssh is not installed"),
     (["logs", *ELSEWHERE], "ssh is not installed"),
+    (["timeline", *ELSEWHERE], "ssh is not installed"),
     (["cp", "here", ":there", *ELSEWHERE], "ssh, tar are not installed"),
     (["repair", *ELSEWHERE], "ssh is not installed"),
     (["prove"], "qemu-storage-daemon, losetup"),
