@@ -40,29 +40,31 @@ environment: packages
 check: $(SETUP)
 	$(RUN) -m pytest --numprocesses auto -m 'not vm and not prover and not archive'
 
-# Both parts run, whatever one of them finds; then the result. Devices leave about a third of two
-# cores idle, while they wait for what is downloaded, written and due: the other tests take that,
-# and what they said is shown at the end.
-ALONE := $(MAKE) --no-print-directory SETUP=
-test: $(SETUP)
-	@log=$$(mktemp); nice -n 10 $(ALONE) check-all > $$log 2>&1 & others=$$!; \
-	    trap 'kill $$others 2>/dev/null; exit 130' INT TERM; \
-	    echo "the tests that need no device run beside: $$log"; \
-	    failed=; $(ALONE) vm || failed=' vm'; \
-	    wait $$others || failed="$$failed check-all"; cat $$log; rm $$log; \
-	    test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
-
-check-all: $(SETUP)
-	$(RUN) -m pytest --numprocesses auto --durations 10 -m 'not vm'
-
 # Where a build machine is busy with other work, an emulated guest may be starved until it is late.
 # That, and nothing else, is tried a second time. An emulated guest has one core, so one runs on
 # each core; those of a file are one worker's, because they share a device. The longest files
 # are the first (tests/conftest.py).
 GUEST_HANGS := did not start in time|cannot log in|did not say|GuestNotReady|NotSaid
+DEVICE_TESTS = $(RUN) -m pytest -m vm --numprocesses auto --dist loadfile --no-loadscope-reorder \
+    --durations 40 --reruns 1 --only-rerun '$(GUEST_HANGS)'
+OTHER_TESTS = $(RUN) -m pytest --numprocesses auto --durations 10 -m 'not vm'
+
+# Both parts run, whatever one of them finds; then the result. Devices leave about a third of two
+# cores idle, while they wait for what is downloaded, written and due: the other tests take that,
+# and what they said is shown at the end.
+test: $(SETUP)
+	@log=$$(mktemp); nice -n 10 $(OTHER_TESTS) > $$log 2>&1 & others=$$!; \
+	    trap 'kill $$others 2>/dev/null; exit 130' INT TERM; \
+	    echo "the tests that need no device run beside: $$log"; \
+	    failed=; $(DEVICE_TESTS) || failed=' vm'; \
+	    wait $$others || failed="$$failed check-all"; cat $$log; rm $$log; \
+	    test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
+
+check-all: $(SETUP)
+	$(OTHER_TESTS)
+
 vm: $(SETUP)
-	$(RUN) -m pytest -m vm --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 10 \
-	    --reruns 1 --only-rerun '$(GUEST_HANGS)'
+	$(DEVICE_TESTS)
 
 demo: $(SETUP)
 	$(RUN) examples/demo.py
