@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconix.base import process, progress
+from reconix.base.clock import turns
 from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree
 from reconix.base.sizes import human
@@ -268,12 +269,10 @@ class Gateway:
 
     def wait_for_login(self, *, other_than: str) -> None:
         """Wait until one can log in and the agent knows what runs, if it is not that."""
-        deadline = time.monotonic() + scaled(BOOT_SECONDS)
-        while time.monotonic() < deadline:
+        for _ in turns(0.5, seconds=scaled(BOOT_SECONDS)):
             with contextlib.suppress(process.CommandFailed):
                 if self.start_id() != other_than:
                     return
-            time.sleep(0.5)
         raise DemoFailed("the device did not start in time")
 
     def way(self, link: Link) -> list[str]:

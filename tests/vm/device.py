@@ -1,9 +1,9 @@
 """A device that changes its system while it runs, and how one asks it."""
 
 import contextlib
-import time
 from dataclasses import dataclass
 
+from reconix.base.clock import turns
 from reconix.base.documents import Fields
 from reconix.base.process import CommandFailed
 from reconix.vm.login import Login
@@ -49,14 +49,11 @@ class Device:
 
     def wait_until(self, line: str, otherwise: str, *, seconds: float = BOOT_SECONDS) -> None:
         """Wait until a line of shell succeeds."""
-        deadline = time.monotonic() + scaled(seconds)
-        while True:
-            try:
+        for _ in turns(_PAUSE_SECONDS, seconds=scaled(seconds)):
+            with contextlib.suppress(CommandFailed):
                 self.ask(line)
                 return
-            except CommandFailed:
-                assert time.monotonic() < deadline, f"{otherwise}\n{self._what_it_does()}"
-                time.sleep(_PAUSE_SECONDS)
+        raise AssertionError(f"{otherwise}\n{self._what_it_does()}")
 
     def _what_it_does(self) -> str:
         """What it waits for and what failed, if one can still log in."""

@@ -14,7 +14,6 @@ At last everything that the device kept is reset (``data`` is mounted and rename
 
 import contextlib
 import io
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ import pytest
 from tests.vm import missing
 from tests.vm.project import KEEPS_HOST_KEY, MACHINE, Project
 
+from reconix.base.clock import turns
 from reconix.base.documents import Fields
 from reconix.base.process import CommandFailed
 from reconix.boot.loaders.systemd_boot import Program, SystemdBoot
@@ -73,11 +73,11 @@ class Box:
 
     def answer(self, *words: str) -> bytes:
         """What a command says, as soon as the device is there to run it."""
-        deadline = time.monotonic() + scaled(BOOT_SECONDS)
-        while not (said := self.run(*words)):
-            assert time.monotonic() < deadline, "the device does not come back"
+        for _ in turns(0.5, seconds=scaled(BOOT_SECONDS)):
+            if said := self.run(*words):
+                return said
             self.machine.wait_for_ssh(self.login, seconds=BOOT_SECONDS)
-        return said
+        raise AssertionError("the device does not come back")
 
     def status(self) -> Fields:
         return Fields.parse(self.answer("reconix-device", "status", "--json"), source="status")
@@ -107,22 +107,20 @@ class Box:
     def keep(self, target: StorePath) -> None:
         """Send a generation and wait until it is kept."""
         self.send(target)
-        deadline = time.monotonic() + scaled(2 * BOOT_SECONDS)
-        while self.status().object("committed").text("generation") != str(target):
-            assert time.monotonic() < deadline, "it is not kept"
-            time.sleep(2)
+        for _ in turns(2, seconds=scaled(2 * BOOT_SECONDS)):
+            if self.status().object("committed").text("generation") == str(target):
+                return
+        raise AssertionError("it is not kept")
 
     def try_out(self, target: StorePath) -> Fields:
         """Send a generation and give its verdict, when the device is back."""
         self.send(target)
-        deadline = time.monotonic() + scaled(2 * BOOT_SECONDS)
-        while time.monotonic() < deadline:
+        for _ in turns(2, seconds=scaled(2 * BOOT_SECONDS)):
             status = self.status()
             assert status.object("committed").text("generation") == str(self.base)
             if status.has("last") and status.object("last").text("generation") == str(target):
                 assert status.object("last").text("result") == "fell-back"
                 return status.object("last").object("verdict")
-            time.sleep(2)
         raise AssertionError("the trial has no end")
 
 
@@ -198,9 +196,9 @@ def test_what_is_asked_for_and_went_is_a_reason_if_minify_is_strict(box: Box) ->
 def test_p10_a_reset_forgets_what_was_kept_and_nothing_else(box: Box) -> None:
     before = box.answer("cat", "/etc/machine-id")
     box.run("reconix-device", "reset")
-    deadline = time.monotonic() + scaled(BOOT_SECONDS)
-    while box.answer("cat", "/etc/machine-id") == before:
-        assert time.monotonic() < deadline
-        time.sleep(1)
+    for _ in turns(1, seconds=scaled(BOOT_SECONDS)):
+        if box.answer("cat", "/etc/machine-id") != before:
+            break
+    assert box.answer("cat", "/etc/machine-id") != before
     assert box.status().object("committed").text("generation") == str(box.base)
     assert box.status().items("faults") == []

@@ -41,6 +41,7 @@ OPENSSH, HTTPS, METRICS = 2222, 443, 9100
 VISITS = ("first", "updated")
 LINE_SECONDS = 90
 VISIT_SECONDS = 900
+RADIO_SECONDS = 240
 START_SECONDS = 4 * BOOT_SECONDS
 """So many services start, each emulated."""
 FIRST_START_SECONDS = 2 * BOOT_SECONDS
@@ -152,7 +153,12 @@ USES = (
         "systemctl is-active logrotate.timer",
         r"/var/log/own\.1\nactive$",
     ),
-    Use("network-manager", "nmcli -t -f DEVICE,STATE device", r"wlan1:connected\n"),
+    Use(
+        "network-manager",
+        "nmcli -t -f DEVICE,STATE device; journalctl -q --no-pager -u NetworkManager -u hostapd "
+        "-b -n 40",
+        r"wlan1:connected\n",
+    ),
     Use("network-manager leaves networkd's alone", "nmcli -t device", r"enp\w+:ethernet:unmanaged"),
     Use("wpasupplicant, hostapd", "iw dev wlan1 link", r"SSID: reconix-air"),
     Use("dnsmasq", "ip -4 -br address show wlan1", r" 192\.0\.2\.(1\d|20)/24"),
@@ -228,7 +234,9 @@ PREPARE = """\
 export VISIT={visit}
 systemctl is-system-running --wait > /dev/null
 is_connected='nmcli -t -f STATE,DEVICE device | grep -qx connected:wlan1'
-timeout 120 sh -c "until $is_connected; do sleep 1; done"
+# A radio of software that was starved looks like a wrong password, after which nobody tries again.
+timeout {seconds} sh -c "until $is_connected; do nmcli --wait 60 connection up air; sleep 5; done" \
+    > /dev/null 2>&1
 folder=/var/lib/containers
 if ! test -e $folder/image; then
     mkdir /run/image && cp /usr/bin/busybox /run/image/
@@ -274,7 +282,7 @@ class Visit:
 
 
 def visit(device: Device, project: Project, number: int) -> Visit:
-    parts = [PREPARE.format(visit=number)]
+    parts = [PREPARE.format(visit=number, seconds=round(scaled(RADIO_SECONDS)))]
     for use in USES:
         name, line = shlex.quote(f"== {use.of}"), shlex.quote(use.line)
         parts.append(f"echo; echo {name}; timeout {scaled(LINE_SECONDS)} sh -c {line} 2>&1\n")

@@ -13,10 +13,11 @@ reached.
 """
 
 import argparse
+import contextlib
 import shlex
-import time
 
 from reconix.base import progress
+from reconix.base.clock import turns
 from reconix.base.errors import ReconixError, UsageError
 from reconix.cli import places, ssh
 from reconix.config.schema.hosts import Host
@@ -113,14 +114,10 @@ def _start(device: Remote, system: str) -> None:
             pass
     except NotReached:
         pass  # the connection ended with the system that it was to
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        time.sleep(_PAUSE_SECONDS)
-        try:
+    for _ in turns(_PAUSE_SECONDS, seconds=_START_SECONDS):
+        with contextlib.suppress(NotReached):
             if device.status().system == system:
                 return
-        except NotReached:
-            continue
     raise AnotherSystem(
         f"{device.to} does not run {system} after {_START_SECONDS:g} s",
         hint=f"see why: {device.status_command}",

@@ -8,11 +8,11 @@ Tested by ``tests/unit/cli/test_watching.py``.
 
 import contextlib
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
+from reconix.base.clock import turns
 from reconix.base.errors import ReconixError
 from reconix.cli.answers import complain
 
@@ -20,8 +20,8 @@ Seen = dict[str, tuple[int, int, int]]
 """Of each file: when it changed, in nanoseconds, its size and its inode number."""
 
 _PAUSE_SECONDS = 0.3
-_SHARE = 20
-"""Looking takes at most one part in so many of the time."""
+_SHARE = 1 / 20
+"""Looking takes at most so much of the time."""
 
 
 def follow(
@@ -50,19 +50,12 @@ def _attempt(work: Callable[[], object], tell: Callable[[ReconixError | OSError]
 
 def wait_for_change(folder: Path, before: Seen) -> None:
     """Wait until files are not as before, and nobody changes them any more."""
-    now = _seen_after_a_pause(folder)
-    while now == before:
-        now = _seen_after_a_pause(folder)
-    while now != (then := _seen_after_a_pause(folder)):
-        now = then
-
-
-def _seen_after_a_pause(folder: Path) -> Seen:
-    time.sleep(_PAUSE_SECONDS)
-    began = time.monotonic()
-    found = seen(folder)
-    time.sleep((time.monotonic() - began) * (_SHARE - 1))
-    return found
+    last = before
+    for _ in turns(_PAUSE_SECONDS, share=_SHARE):
+        now = seen(folder)
+        if now == last != before:
+            return
+        last = now
 
 
 def seen(folder: Path) -> Seen:

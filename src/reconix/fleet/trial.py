@@ -5,9 +5,8 @@ A device that restarts does not answer for a while, so it is asked again and aga
 Tested by ``tests/unit/fleet/test_trial.py``.
 """
 
-import time
-
 from reconix.base import progress
+from reconix.base.clock import turns
 from reconix.base.errors import ReconixError
 from reconix.fleet.delivery import Delivery
 from reconix.fleet.remote import DeviceStatus, Ended, NotReached, Remote
@@ -45,17 +44,15 @@ def wait(
     Args:
         delivery: that was sent or applied.
         seconds: how long to wait.
-        pause_seconds: how long between two questions.
+        pause_seconds: the least between two questions.
 
     Raises:
         FellBack: it has not.
         NoOutcome: nothing is known when the time is over.
     """
     device = delivery.device
-    deadline = time.monotonic() + seconds
     with progress.stage("trial"):
-        while time.monotonic() < deadline:
-            time.sleep(pause_seconds)
+        for _ in turns(pause_seconds, seconds=seconds):
             now = _ask(device)
             if now is not None and is_over(delivery.before, now, delivery.target):
                 _expect_committed(device, now, delivery.target)

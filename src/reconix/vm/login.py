@@ -11,8 +11,13 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconix.vm.timeouts import scaled
+
 CONNECT_SECONDS = 30
 """A key exchange takes seconds when every instruction of the guest is emulated."""
+SILENT_SECONDS = 60
+"""After so long without an answer a guest is gone."""
+_ALIVE_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +36,9 @@ def ssh_options(login: Login, *, connect_seconds: int = CONNECT_SECONDS) -> list
         "ConnectTimeout": str(connect_seconds),
         "IdentitiesOnly": "yes",
         "LogLevel": "ERROR",
-        # A guest that restarts does not say good-bye.
-        "ServerAliveInterval": "5",
-        "ServerAliveCountMax": "4",
+        # A guest that restarts does not say good-bye; one that has much to do answers late.
+        "ServerAliveInterval": str(_ALIVE_SECONDS),
+        "ServerAliveCountMax": str(round(scaled(SILENT_SECONDS) / _ALIVE_SECONDS)),
         "StrictHostKeyChecking": "no",
         "UserKnownHostsFile": "/dev/null",
     }

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from reconix.base.clock import turns
 from reconix.base.errors import ReconixError
 from reconix.base.process import CommandFailed, run, start
 from reconix.vm import monitor
@@ -40,6 +41,7 @@ _COMMAND_SECONDS = 120.0
 _ANSWER_BYTES = 1 << 28
 _PROBE_SECONDS = 8
 _PAUSE_SECONDS = 0.1
+_PROBE_PAUSE_SECONDS = 0.5
 _NOT_CONNECTED = 255  # ssh: exits with the command's status, or 255 if an error occurred
 
 
@@ -165,19 +167,18 @@ class Machine:
         Raises:
             GuestNotReady: the time is over, or the guest has stopped.
         """
-        deadline = time.monotonic() + scaled(seconds)
         words = ssh_words(
             login, self.port(login.guest_port), ("true",), connect_seconds=_PROBE_SECONDS
         )
-        while not _answers(words):
+        for _ in turns(_PROBE_PAUSE_SECONDS, seconds=scaled(seconds)):
+            if _answers(words):
+                return
             if not self.is_running():
                 raise GuestNotReady("the guest stopped before a login was possible")
-            if time.monotonic() > deadline:
-                raise GuestNotReady(
-                    f"cannot log in as {login.user} after {scaled(seconds):g} s",
-                    hint=f"see its console: {self.console.log}",
-                )
-            time.sleep(_PAUSE_SECONDS)
+        raise GuestNotReady(
+            f"cannot log in as {login.user} after {scaled(seconds):g} s",
+            hint=f"see its console: {self.console.log}",
+        )
 
 
 def _answers(words: list[str]) -> bool:
