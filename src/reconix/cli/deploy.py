@@ -16,7 +16,8 @@ twice.
 With --dry-run nothing is sent. The stream is made, and told is what it would take: bytes on the
 link (with --link how long there), the most room in the store, what is written to the flash, memory,
 what restarts, and whether the budgets `update` and `writes` of the project are kept. The device is
-asked what it has; with --base it need not be there.
+asked what it has; with --base it need not be there. --svg draws which systems, containers and
+parts of them it reaches, and what goes on.
 
 With --watch it builds and deploys, and does so again after each change of a file of the project;
 mistakes are told, and it goes on. Changed containers alone, and
@@ -32,6 +33,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from reconix.base import progress
 from reconix.base.errors import UsageError
@@ -103,6 +105,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="G",
         help=f"with --dry-run: what the device has: {generations.WORDS} (default: ask it)",
     )
+    parser.add_argument(
+        "--svg",
+        metavar="FILE",
+        type=Path,
+        help="with --dry-run: draw what it reaches in each system",
+    )
     add_making_arguments(parser)
     parsers.add_json(parser)
 
@@ -118,8 +126,8 @@ def run(arguments: argparse.Namespace) -> int:
     host = files.host(arguments.host)
     if arguments.dry_run:
         return dry_run.run(arguments, files, host)
-    if arguments.link is not None or arguments.base is not None:
-        raise UsageError("--link and --base go with --dry-run")
+    if any(word is not None for word in (arguments.link, arguments.base, arguments.svg)):
+        raise UsageError("--link, --base and --svg go with --dry-run")
     _deploy(arguments, files, host)
     return 0
 

@@ -7,11 +7,13 @@ import argparse
 import tempfile
 from dataclasses import dataclass
 
+from reconix.base.files import write_durably
 from reconix.build.pins import Pin
 from reconix.cli import dry_run_answer, generations, places, ssh
 from reconix.cli.answers import answer
 from reconix.cli.dry_run_answer import DryRun
 from reconix.cli.send import make
+from reconix.composition.reach import system_changes
 from reconix.config.schema.hosts import Host
 from reconix.fleet.delivery import Delivery
 from reconix.fleet.forecast.forecast import forecast
@@ -65,6 +67,8 @@ def run(arguments: argparse.Namespace, files: ProjectFiles, host: Host) -> int:
             return _tell_done(arguments, ends)
         found = _dry_run(arguments, files, store, host, ends)
         dry_run_answer.tell(arguments, found)
+        if arguments.svg is not None:
+            write_durably(arguments.svg.absolute(), dry_run_answer.picture(found).encode())
         return found.exit_code
 
 
@@ -101,6 +105,8 @@ def _dry_run(
         status=ends.status,
         link=arguments.link,
         interruption=interruption(store, base, target, running=running, restarts=arguments.restart),
+        running=running or (base or target).default,
+        reach=system_changes(store, base, target),
         left_bytes=left_bytes,
     )
 

@@ -7,10 +7,12 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reconix.base.documents import JsonInput
+from reconix.base.documents import Fields, JsonInput, print_json
 from reconix.base.sizes import human
+from reconix.cli import reach_picture
 from reconix.cli.answers import answer
 from reconix.cli.words import counted, lasting
+from reconix.composition.reach import SystemChange
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.project import Budgets
 from reconix.config.schema.values import OneShot
@@ -73,6 +75,8 @@ class DryRun:
         status: what the device says, if it was asked.
         link: the way to it, if that was named.
         interruption: what does not go on there.
+        running: the system that runs there, or would if nothing else is known.
+        reach: what becomes of each system.
         left_bytes: how much of the stream the device has not yet.
     """
 
@@ -85,6 +89,8 @@ class DryRun:
     status: DeviceStatus | None
     link: Link | None
     interruption: Interruption
+    running: str
+    reach: tuple[SystemChange, ...]
     left_bytes: int
 
     @property
@@ -196,10 +202,16 @@ def _way_back(one_shot: OneShot) -> str:
     return "the firmware" if one_shot is OneShot.FIRMWARE else "the disk"
 
 
+def picture(dry_run: DryRun) -> str:
+    """What the update reaches, drawn."""
+    return reach_picture.draw(Fields.parse(print_json(_document(dry_run)), source="the answer"))
+
+
 def _document(dry_run: DryRun) -> JsonInput:
     found, touched = dry_run.forecast, Touched.of(dry_run.base, dry_run.target)
     return {
         "dry_run": True,
+        "host": dry_run.host.name,
         "base": None if dry_run.base is None else str(dry_run.base.path),
         "generation": str(dry_run.target.path),
         "number": dry_run.number,
@@ -220,6 +232,7 @@ def _document(dry_run: DryRun) -> JsonInput:
         "memory_bytes": found.memory_bytes,
         "systems": {"changed": list(touched.changed), "unchanged": list(touched.same)},
         "interrupts": _interruption_document(dry_run),
+        "reach": reach_picture.reach_document(dry_run.reach),
         "budgets": [each.document for each in dry_run.verdicts],
     }
 
@@ -239,7 +252,9 @@ def _interruption_document(dry_run: DryRun) -> JsonInput:
     found = dry_run.interruption
     return {
         "what": found.what.value,
+        "running": dry_run.running,
         "system": found.system,
+        "when": found.when,
         "automatic": found.policy.automatic,
         "window": found.policy.window or None,
         "one_shot": dry_run.host.machine.boot.one_shot.value,

@@ -10,7 +10,9 @@ import pytest
 from tests.device_model import HOST, Machine
 from tests.unit.device.conftest import Units, machine, new_machine, store, units
 from tests.unit.fleet.test_delivery import Link, link
+from tools import draw_reach
 
+from reconix.base.documents import Fields
 from reconix.build.pins import Pins
 from reconix.cli.main import main
 from reconix.cli.words import lasting
@@ -78,7 +80,9 @@ def test_what_is_told_is_what_is_then_sent(
     assert said["writes"]["total_bytes"] > said["writes"]["contents"] > 6 * FRAME_BYTES
     assert said["interrupts"] == {
         "what": "restart",
+        "running": "default",
         "system": "default",
+        "when": "at once",
         "automatic": True,
         "window": None,
         "one_shot": "firmware",
@@ -156,7 +160,20 @@ def test_systems_that_stay_are_named(project: Project, capsys: Captured) -> None
     assert "stops    a restart, at once, for the trial of system default\n" in said
 
 
+def test_what_it_reaches_is_drawn(project: Project, tmp_path: Path, capsys: Captured) -> None:
+    picture = tmp_path / "reach.svg"
+    said = project.answer(capsys, "--base", "1", "--svg", str(picture))
+    assert {each["name"]: each["became"] for each in said["reach"]} == {
+        "default": "changed",
+        "mqtt": "changed",
+    }
+    told = Fields.parse(json.dumps(said).encode(), source="the answer")
+    assert picture.read_text() == draw_reach.draw(told)
+    assert "default: runs, changed" in picture.read_text()
+
+
 def test_link_and_base_are_for_a_dry_run(project: Project, capsys: Captured) -> None:
     assert project("deploy", *TO, "--link", "lte-m") == 2
     assert project("deploy", *TO, "--base", "1") == 2
+    assert project("deploy", *TO, "--svg", "x.svg") == 2
     assert "--dry-run" in capsys.readouterr().err
