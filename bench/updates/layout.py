@@ -23,6 +23,7 @@ from bench.updates import roots, trees
 from reconix.base.process import run
 
 _MODULES = 120
+_MAX_LAYER_BYTES = 1 << 30
 _KIND = "application/vnd.oci.image."
 _KERNEL = ("boot", "usr/lib/modules", "vmlinuz", "vmlinuz.old", "initrd.img", "initrd.img.old")
 
@@ -107,7 +108,7 @@ def _layer(tree: Path, blobs: Path, work: Path) -> Layer:
     archive = work / "layer.tar"
     with archive.open("wb") as file:
         trees.write_archive(tree, file)
-    content = run("gzip", "-n", "-c", archive)
+    content = run("gzip", "-n", "-c", archive, limit_bytes=_MAX_LAYER_BYTES)
     digest = hashlib.sha256(content).hexdigest()
     (blobs / digest).write_bytes(content)
     return Layer(digest, len(content), trees.content_digest(archive).hex())

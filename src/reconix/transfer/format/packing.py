@@ -173,6 +173,11 @@ class _Lane:
             taken += self.take(size_bytes - len(taken))
         return taken
 
+    @property
+    def ready_bytes(self) -> int:
+        """How many bytes are there already."""
+        return len(self._ready) - self._used
+
     def number(self) -> int:
         """One number; most are a single byte."""
         if self._used < len(self._ready) and self._ready[self._used] < 0x80:
@@ -257,6 +262,11 @@ class Channels:
             piece = lane.take(left)
             left -= len(piece)
             yield piece
+
+    def ready_bytes(self, channel: Channel) -> int:
+        """How much of a channel can be taken before it needs another packet."""
+        lane = self._lanes.get(channel)
+        return 0 if lane is None else lane.ready_bytes
 
     def number(self, channel: Channel = Channel.PLAN) -> int:
         """The next ``varint`` of a channel.

@@ -39,9 +39,11 @@ Tested by ``tests/unit/transfer/format/test_plan.py``.
 """
 
 import enum
+import operator
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain
 from typing import Protocol
 
 from reconix.store.images.metadata import BadMetadata, check_metadata
@@ -596,7 +598,11 @@ def _parse_part(payload: Channels) -> Iterator[Event]:
 
 
 class _Run:
-    """Collects copies that are small."""
+    """Collects copies that are small.
+
+    What belongs to them is taken together, as far as it is decompressed: so that no packet is asked
+    for earlier than if it were taken copy by copy.
+    """
 
     def __init__(self, payload: Channels, channel: Channel) -> None:
         self._payload = payload
@@ -608,14 +614,33 @@ class _Run:
         self._copies: list[tuple[int, int, int]] = []
         self._new: list[bytes] = []
         self._differences: list[bytes] = []
+        self._new_due = self._differences_due = 0
+        self._look()
+
+    def _look(self) -> None:
+        """See how much is at hand."""
+        self._new_ready = self._payload.ready_bytes(self._channel)
+        self._differences_ready = self._payload.ready_bytes(Channel.DIFFERENCE)
 
     def take(self, origin: int, gap: int, length: int) -> None:
-        """Read what belongs to the next copy."""
-        if gap:
-            self._new.append(self._payload.take(gap, self._channel))
-        self._differences.append(self._payload.take(length, Channel.DIFFERENCE))
+        """Read what belongs to the next copy, perhaps later."""
+        new_due, differences_due = self._new_due + gap, self._differences_due + length
+        if new_due > self._new_ready or differences_due > self._differences_ready:
+            self._catch_up()
+            self._read(gap, length)
+            self._look()
+        else:
+            self._new_due, self._differences_due = new_due, differences_due
         self._copies.append((origin, gap, length))
         self._size_bytes += gap + length
+
+    def _catch_up(self) -> None:
+        self._read(self._new_due, self._differences_due)
+        self._new_due = self._differences_due = 0
+
+    def _read(self, gap: int, length: int) -> None:
+        self._new.append(self._payload.take(gap, self._channel))
+        self._differences.append(self._payload.take(length, Channel.DIFFERENCE))
 
     def is_full(self, size_bytes: int) -> bool:
         """Whether that much more is too much."""
@@ -625,6 +650,7 @@ class _Run:
     def end(self) -> Iterator[Copied]:
         """Give what was collected."""
         if self._copies:
+            self._catch_up()
             yield Copied(self._copies, b"".join(self._new), b"".join(self._differences))
             self._begin()
 
@@ -683,13 +709,14 @@ def _parse_copies(payload: Channels, size_bytes: int) -> Copies:
     lengths = payload.numbers(count, Channel.LENGTH)
     if sum(gaps) + sum(lengths) > size_bytes:
         raise payload.wrong("copies that are longer than their part")
-    origins, at = array("Q"), 0
-    for distance, length in zip(distances, lengths, strict=True):
-        at += unzigzag(distance)
-        if at < 0 or length == 0 or at + length > MAX_SIZE:
-            raise payload.wrong("a copy that is empty or out of range")
-        origins.append(at)
-        at += length
+    steps = map(operator.add, map(unzigzag, distances), chain((0,), lengths))
+    try:
+        origins = array("Q", accumulate(steps))
+    except OverflowError as error:
+        raise payload.wrong("a copy from before the begin, or out of range") from error
+    ends = map(operator.add, origins, lengths)
+    if min(lengths, default=1) == 0 or max(ends, default=0) > MAX_SIZE:
+        raise payload.wrong("a copy that is empty or out of range")
     return Copies(origins, gaps, lengths)
 
 
