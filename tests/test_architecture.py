@@ -99,6 +99,7 @@ IMPORTED_LATE = {
     ("device", "state/ledger"),
     ("state/record", "state/ledger"),
     ("commands/update", "update/repository"),
+    ("select/start", "state/secrets"),
     ("select/start", "trial/trap"),
 }
 """What is imported within a function, because every start waits for the agent and few need it.

@@ -151,7 +151,7 @@ class Paths:
 
     @property
     def device_key(self) -> Path:
-        """32 random bytes that no other device has. The first image, make-key; kept."""
+        """32 random bytes that no other device has. The first image, start, make-key; kept."""
         return self.data / "device-key"
 
     @property

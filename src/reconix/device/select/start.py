@@ -11,6 +11,8 @@ if this is no trial: then, whatever fails here does not make the device restart.
 Tested by ``tests/unit/device/select/test_start.py`` and ``tests/crash/test_agent_cut.py``.
 """
 
+import contextlib
+import os
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -68,7 +70,23 @@ def start(device: Device) -> Started:
     _tell_of_disk(device)
     if not copied:
         note_hardware(device.paths)
+    _make_key_already(device)
     return started
+
+
+def _make_key_already(device: Device) -> None:
+    """Make the key of a new device, if there are random bytes so early: no start waits for them.
+
+    Else its unit makes it, and says what is in the way; that is another start of Python, which
+    takes a slow device a tenth of its first boot.
+    """
+    if os.path.lexists(device.paths.device_key):
+        return
+    from reconix.device.state.secrets import make_device_key  # late: once in the life of a device
+
+    with contextlib.suppress(ReconixError, OSError):
+        os.getrandom(1, os.GRND_NONBLOCK)
+        make_device_key(device.paths)
 
 
 def _note_of_this_boot(device: Device) -> Running | None:

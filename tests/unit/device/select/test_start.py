@@ -1,6 +1,7 @@
 """A device starts, tries, keeps and comes back."""
 
 import json
+import os
 
 import pytest
 from tests.device_model import Machine
@@ -62,6 +63,31 @@ def test_an_ordinary_boot_writes_nothing(machine: Machine) -> None:
     assert machine.paths.state.stat().st_mtime_ns == before
     assert (machine.place / "disk").stat().st_mtime_ns == disk
     assert not machine.paths.choice.exists()
+
+
+def test_the_first_start_makes_the_key_of_the_device(machine: Machine) -> None:
+    machine.boot()
+    key = machine.paths.device_key.read_bytes()
+    assert len(key) == 32
+    machine.boot()
+    assert machine.paths.device_key.read_bytes() == key
+
+
+@pytest.mark.parametrize("random", [bytes, BlockingIOError])
+def test_no_start_waits_for_random_bytes_or_fails_of_a_key(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, random: type[BaseException] | type[bytes]
+) -> None:
+    def getrandom(_size: int, flags: int) -> bytes:
+        assert flags == os.GRND_NONBLOCK
+        if issubclass(random, BaseException):
+            raise random
+        return b"r"
+
+    monkeypatch.setattr(os, "getrandom", getrandom)
+    if random is bytes:
+        machine.paths.device_key.mkdir()
+    machine.boot()
+    assert not machine.paths.device_key.is_file(), "its unit says what is the matter"
 
 
 def test_only_a_trial_and_not_what_was_confirmed_must_be_proven(machine: Machine) -> None:
