@@ -73,8 +73,7 @@ KEPT_FOR_VISITS = """
 [minify]
 keep = [
     "package:coreutils", "package:grep", "package:sed", "package:tar", "package:util-linux",
-    "package:mount", "package:redis-tools", "package:postgresql-client-17",
-    "package:postgresql-client-common",
+    "package:mount", "package:redis-tools", "package:postgresql-client-17", "/usr/bin/psql",
 ]
 """
 """A minified system has no program that only a visitor uses."""

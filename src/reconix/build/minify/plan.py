@@ -60,7 +60,8 @@ class Wanted:
 
     Attributes:
         packages: names of packages that somebody asked for.
-        keep: paths, packages as ``package:NAME`` and features as ``suggested:NAME`` that stay.
+        keep: paths, packages as ``package:NAME`` and features as ``suggested:NAME`` that stay; of
+            a package not what is only for readers, which has to be named by its path.
         programs: names of programs that are meant where only some of a package are.
         parameters: of the kernel.
     """
@@ -230,13 +231,16 @@ def _kept(files: Files, edges: _Edges, wanted: Wanted) -> Iterator[tuple[str, st
     for each in wanted.keep:
         kind, colon, name = each.partition(":")
         if colon and kind == "package":
-            yield from ((path, _KEPT_WITH_PACKAGE) for path in edges.packages.all_of(name))
+            paths = edges.packages.all_of(name)
+            yield from (
+                (path, _KEPT_WITH_PACKAGE) for path in paths if not rules.is_for_readers(path)
+            )
         elif not colon:
             place = files.find(each)
             if place is not None:
                 is_folder = files.nodes[place].is_folder
-                paths = files.below(place) if is_folder else (place,)
-                yield from ((path, KEPT) for path in paths)
+                named = files.below(place) if is_folder else (place,)
+                yield from ((path, KEPT) for path in named)
 
 
 def _seeds(files: Files, edges: _Edges, wanted: Wanted) -> Iterator[Edge]:

@@ -110,6 +110,7 @@ def _reads_fstab(facts: Facts) -> bool:
     return _runs_generator(facts, "systemd-fstab-generator") or _enables(of_fstab)(facts)
 
 
+_FOR_READERS = frozenset({"documents", "translations", "completions"})
 ALL = (
     Rule(
         "documents",
@@ -302,6 +303,13 @@ ALL = (
     ),
 )
 """All rules; the first one that is about a path counts."""
+
+
+def is_for_readers(path: str) -> bool:
+    """Whether a file is about a program and no part of it: who keeps the one may not mean it."""
+    return any(
+        rule.name in _FOR_READERS and re.fullmatch(rule.pattern, path) is not None for rule in ALL
+    )
 
 
 def never(facts: Facts, spared: Container[str]) -> dict[str, Rule]:

@@ -554,8 +554,8 @@ class Minify:
         tuple[Kept, ...],
         Option(
             "What to keep although nothing seems to reach it: a file, a folder with all that is in "
-            "it, a package, the libraries that a program can use for a feature and only suggests, "
-            "or a module of the kernel.",
+            "it, a package without its documents, translations and completions, the libraries "
+            "that a program can use for a feature and only suggests, or a module of the kernel.",
             '["/usr/bin/ss", "package:tcpdump", "suggested:tpm", "module:tcp_diag"]',
             "for what is opened only at run time, or by people who log in",
         ),

@@ -31,6 +31,7 @@ ROOT: Tree = {
     "usr/share/tool/data": "",
     "usr/share/doc/air/README": "",
     "usr/share/data/map": "",
+    "usr/share/doc/data/README": "",
     "etc/air.conf": "run /usr/bin/named-in-settings\n# and /usr/bin/commented\n",
     "etc/air.d/more": "",
     "etc/idle.conf": "",
@@ -116,6 +117,15 @@ def test_what_the_configuration_wants_stays(
 ) -> None:
     assert path in plan(tmp_path / "without", Wanted()).goes
     assert plan(tmp_path / "with", wanted).stays[path] == Because("", how)
+
+
+def test_of_a_package_that_is_kept_documents_have_to_be_named(tmp_path: Path) -> None:
+    readme = "usr/share/doc/data/README"
+    kept = plan(tmp_path / "package", Wanted(keep=("package:data",)))
+    assert "usr/share/data/map" in kept.stays
+    assert kept.goes[readme].by == "documents"
+    named = plan(tmp_path / "named", Wanted(keep=("package:data", f"/{readme}")))
+    assert readme in named.stays
 
 
 def test_of_a_package_with_many_programs_the_named_ones_stay(tmp_path: Path) -> None:
