@@ -39,6 +39,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from reconix.base.digests import Digest
+from reconix.base.memory import give_back
 from reconix.base.process import Answering, ProgramMissing, Word
 
 MAX_SOURCE_BYTES = 1 << 18
@@ -50,6 +51,7 @@ PROVED_MEMORY_BYTES = 16 << 20
 """What it may take where a stream is made: another kernel may count otherwise."""
 
 _SECONDS = 60  # for one module
+_LARGE_BYTES = 48 << 10  # of a source that takes MiB to compile
 _CPU, _DATA = 0, 2  # of setrlimit(2)
 _HEADER_BYTES = 16  # of a compiled file: how its source is recognised, which changes nothing
 _MAGIC_BYTES, _NUMBER_BYTES, _HASH_BYTES = 4, 4, 8
@@ -184,6 +186,8 @@ class Compiler:
         """
         if len(source) > self._interpreter.most_bytes:
             raise CannotCompile(f"{os.fsdecode(name)} has {len(source)} bytes")
+        if len(source) >= _LARGE_BYTES:
+            give_back()
         with self._working():
             code = self._code(name, source)
         return self._magic + _UNCHECKED_HASH + sha256(code).digest()[:_HASH_BYTES] + code

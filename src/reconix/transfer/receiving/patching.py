@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from reconix.transfer.codecs import packs
-from reconix.transfer.codecs.modules import MAX_SOURCE_BYTES, CannotCompile, Compiler
+from reconix.transfer.codecs.modules import CannotCompile, Compiler
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.codecs.patch import add
 from reconix.transfer.codecs.programs import ReadAt
@@ -111,7 +111,7 @@ def compiled(source: Source, descriptor: int, compiler: Compiler) -> bytes:
     Raises:
         CannotCompile: it is not what the source says, or does not become that.
     """
-    text = os.pread(descriptor, MAX_SOURCE_BYTES + 1, 0)
+    text = os.pread(descriptor, source.packed_bytes + 1, 0)
     if len(text) != source.packed_bytes:
         raise CannotCompile("it has another size")
     assert source.location is not None  # the parser sees to it
