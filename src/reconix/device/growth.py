@@ -10,10 +10,11 @@ it has a small partition ``data`` at its end, and the device lets it grow:
 
 Each step begins with what the one before has left, whenever that was, so a cut at any moment, or a
 disk that was copied to a larger one, needs nothing else. Where there is nothing to do, nothing is
-written. Nothing is done while a trial may still end with an older table.
+written. Nothing is done while a trial may still end with an older table, nor to a file system that
+a cut could make inaccessible.
 
 Tested by ``tests/unit/device/test_growth.py``; cut at each write by
-``tests/crash/test_gpt_growth.py``.
+``tests/crash/test_gpt_growth.py``; mounted after a cut by ``tests/crash/test_growth_cut.py``.
 """
 
 from reconix.base.sizes import human
@@ -21,7 +22,7 @@ from reconix.boot.gpt import SECTOR
 from reconix.boot.tables import grow_last, read_selection
 from reconix.boot.trial import OnTrial
 from reconix.device.device import Device
-from reconix.device.hardware.data_partition import DataPartition, grow_file_system
+from reconix.device.hardware.data_partition import DataPartition, can_be_cut, grow_file_system
 from reconix.device.hardware.disk import open_disk
 from reconix.device.state import events
 from reconix.device.state.data import data_of
@@ -43,7 +44,8 @@ def grow(device: Device) -> str:
         DataNotGrown: the kernel refuses.
         ReconixError: the table cannot be changed.
     """
-    data_of(device.paths)
+    if not can_be_cut(data_of(device.paths)):
+        return "nothing grows: data has small blocks, and a power cut could make it inaccessible"
     with open_disk(device.paths) as disk:
         tables = read_selection(disk).tables
     if tables.others[-1].name != DATA:

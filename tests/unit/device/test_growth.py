@@ -1,10 +1,14 @@
 """Data takes the rest of the disk once, in no trial, and only if it is the last partition."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from tests.conftest import Need
 from tests.device_model import Machine
+from tests.loop_disks import as_root, looped
 
+from reconix.base.process import run
 from reconix.boot.disk import DiskFile
 from reconix.boot.gpt import SECTOR
 from reconix.boot.tables import read_selection
@@ -14,6 +18,7 @@ from reconix.device.state.data import NoData
 from reconix.device.state.events import read_events
 from reconix.device.state.lock import exclusive_rw
 from reconix.device.update.apply import apply
+from reconix.image.ext4 import BY_SIZE, make_ext4
 
 MIB = 1 << 20
 
@@ -73,3 +78,24 @@ def test_a_device_without_data_grows_nothing(machine: Machine) -> None:
     unmounted = Device(replace(machine.paths, shared=True), machine.device.firmware)
     with pytest.raises(NoData):
         grow(unmounted)
+
+
+@as_root
+def test_a_file_system_that_a_cut_could_make_inaccessible_stays_as_it_is(
+    machine: Machine, tmp_path: Path, need: Need
+) -> None:
+    need("losetup", "mkfs.ext4")
+    machine.boot()
+    enlarge(machine, 8)
+    before = (machine.place / "disk").read_bytes()
+    part, data = tmp_path / "part", tmp_path / "mounted"
+    make_ext4(part, None, label="data", size_bytes=16 * MIB, form=BY_SIZE)
+    data.mkdir()
+    with looped(part) as disk:
+        run("mount", disk, data)
+        try:
+            paths = replace(machine.paths, data=data)
+            assert "small blocks" in grow(Device(paths, machine.device.firmware))
+        finally:
+            run("umount", data)
+    assert (machine.place / "disk").read_bytes() == before

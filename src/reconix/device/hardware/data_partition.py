@@ -3,7 +3,8 @@
 The kernel keeps its own idea of a partition while something of the disk is mounted: it is told of a
 new end, which it takes if that is not before the old one. Then ext4 grows into it, also mounted,
 transaction by transaction: a cut leaves it somewhere between, and whole. No program is needed for
-either.
+either. With blocks of less than 4 KiB it may be whole and yet refuse to be mounted, see
+``docs/decisions/0129-growth-that-was-cut.md``.
 
 Source: Linux, include/uapi/linux/blkpg.h (``BLKPG``); Documentation/admin-guide/ext4.rst,
 ``EXT4_IOC_RESIZE_FS``.
@@ -30,6 +31,7 @@ _RESIZE_PARTITION = 3
 _NAME_BYTES = 64
 _EXT4_RESIZE = 0x40086610
 _SUPER_AT, _SUPER_BYTES = 1024, 1024
+_SAFE_BLOCK_BYTES = 4096
 
 
 class DataNotGrown(ReconixError):
@@ -121,6 +123,14 @@ class DataPartition:
         argument = _Argument(_RESIZE_PARTITION, 0, ctypes.sizeof(part), data)
         with _opened(self.disk, "the kernel keeps the old end of the partition data") as disk:
             fcntl.ioctl(disk, _BLKPG, argument)
+
+
+def can_be_cut(mounted: Path) -> bool:
+    """Whether an ext4 that power leaves in the middle of its growth can be mounted again.
+
+    The initrd mounts it for reading first; with smaller blocks the kernel refuses that as well.
+    """
+    return os.statvfs(mounted).f_bsize >= _SAFE_BLOCK_BYTES
 
 
 def grow_file_system(mounted: Path, size_bytes: int) -> None:
