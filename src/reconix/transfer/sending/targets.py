@@ -20,7 +20,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconix.transfer.codecs import compiled, programs
-from reconix.transfer.codecs.programs import SPACE, Program
+from reconix.transfer.codecs.a64 import WORD_BYTES as _WORD
+from reconix.transfer.codecs.programs import SPACE, Kind, Program
 from reconix.transfer.codecs.references import Correction, Finder, Found, Shifts, blocks, stretches
 from reconix.transfer.format.plan import MAX_CORRECTIONS, MAX_SHIFT, Copies
 from reconix.transfer.sending import covers
@@ -81,11 +82,40 @@ def find(old: bytes, new: bytes, copies: Copies) -> Targets | None:
     shifts = Shifts(before.program, copies.moves())
     if not shifts:
         return None
-    better = covers.find(spell_out(before, shifts), spell_out(after, Shifts(after.program, ())))
+    spelled = spell_out(before, shifts), spell_out(after, Shifts(after.program, ()))
+    better = in_words(covers.find(*spelled), after.program)
     moves = list(Copies.of(better).moves())
     shifts = Shifts(before.program, moves)
     count = sum(len(found.positions) for _, found in before.references())
     return Targets(better, _corrections(before, after, moves, shifts), count)
+
+
+def in_words(copies: Sequence[Copy], program: Program) -> list[Copy]:
+    """Copies of whole instructions, where these are of Arm.
+
+    A part of one at an end of a copy is a difference that nothing explains. A copy that is not from
+    where an instruction would begin stays as it is.
+
+    Args:
+        copies: into a program.
+        program: that is made.
+    """
+    code = [section for section in program.sections if section.kind is Kind.A64]
+    starts = [section.offset for section in code]
+    found: list[Copy] = []
+    at = done = 0
+    for origin, gap, length in copies:
+        begin, end = at + gap, at + gap + length
+        at = end
+        section = code[bisect_right(starts, begin) - 1] if code and starts[0] <= begin else None
+        if section and end <= section.offset + section.size_bytes and not (begin - origin) % _WORD:
+            origin -= begin
+            begin, end = begin + -begin % _WORD, end - end % _WORD
+            origin += begin
+        if begin < end:
+            found.append((origin, begin - done, end - begin))
+            done = end
+    return found
 
 
 def spell_out(file: Executable, shifts: Shifts) -> bytes:

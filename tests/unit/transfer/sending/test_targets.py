@@ -12,6 +12,7 @@ from tests.conftest import Need
 from reconix.base.process import run
 from reconix.transfer.codecs import compiled
 from reconix.transfer.codecs.patch import subtract
+from reconix.transfer.codecs.programs import Kind, Program, Section
 from reconix.transfer.codecs.references import Moved, Shifts
 from reconix.transfer.format.plan import Copies
 from reconix.transfer.sending import covers, targets
@@ -137,3 +138,12 @@ def test_spelled_out_by_the_library_it_is_the_same(tmp_path: Path, link: tuple[s
         spelled = targets.spell_out(file, each)
         assert spelled == targets.spell_out_slowly(file, each)
         assert (spelled != file.content) == (bool(link) or bool(each))
+
+
+def test_copies_into_code_of_arm_begin_and_end_with_an_instruction() -> None:
+    code = Section(b".text", Kind.A64, 0x100, 0x1000, 0)
+    program = Program(relocatable=False, numbered={0: code})
+    copies = [(3, 0, 0x80), (0x103, 0x83, 9), (0x205, 0, 90), (0x30F, 1, 2)]
+    snapped = [(3, 0, 0x80), (0x104, 0x84, 8), (0x205, 0, 90)]
+    assert targets.in_words(copies, program) == snapped
+    assert targets.in_words(copies, Program(relocatable=False, numbered={})) == copies
