@@ -51,6 +51,7 @@ PROVED_MEMORY_BYTES = 16 << 20
 """What it may take where a stream is made: another kernel may count otherwise."""
 
 _SECONDS = 60  # for one module
+_MOST_RESTS = 16
 _LARGE_BYTES = 48 << 10  # of a source that takes MiB to compile
 _CPU, _DATA = 0, 2  # of setrlimit(2)
 _HEADER_BYTES = 16  # of a compiled file: how its source is recognised, which changes nothing
@@ -161,6 +162,7 @@ class Compiler:
     def __init__(self, interpreter: Interpreter) -> None:
         self._interpreter = interpreter
         self._python: Answering | None = None
+        self._rested = 0
         self._magic = b""
         self._identity = Digest.of(b"")
 
@@ -186,8 +188,9 @@ class Compiler:
         """
         if len(source) > self._interpreter.most_bytes:
             raise CannotCompile(f"{os.fsdecode(name)} has {len(source)} bytes")
-        if len(source) >= _LARGE_BYTES:
+        if len(source) >= _LARGE_BYTES or self._python is None:
             give_back()
+        self._rested = 0
         with self._working():
             code = self._code(name, source)
         return self._magic + _UNCHECKED_HASH + sha256(code).digest()[:_HASH_BYTES] + code
@@ -223,6 +226,17 @@ class Compiler:
         files = [Path(os.fsdecode(line)) for line in loaded.splitlines()]
         self._identity = _identity_of(self._interpreter.program, files)
         return python
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a process that waits."""
+        return self._python is not None
+
+    def rest(self) -> None:
+        """Something else is done; the process ends when that was so for a while."""
+        self._rested += 1
+        if self._rested == _MOST_RESTS:
+            self.close()
 
     def close(self) -> None:
         """End the process, if there is one."""

@@ -113,6 +113,8 @@ class FileMaker:
     def _begin_part(self, part: Part) -> None:
         self._old = Old()
         self.account.spend(part_work(part))
+        if not any(source.pack is Pack.MODULE for source in part.sources):
+            self.sources.compiler.rest()
         for source in part.sources:
             self._add_source(self._old, source)
         self._parts_left -= 1

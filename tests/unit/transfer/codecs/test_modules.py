@@ -103,3 +103,12 @@ def test_what_is_no_python_is_an_error(program: str) -> None:
     compiler = Compiler(Interpreter(Path(program), (program,)))
     with pytest.raises(CannotCompile, match="Python does not work"):
         compiler.compiled(b"/m.py", SOURCE)
+
+
+def test_its_process_ends_after_a_while_of_other_work_and_begins_again(compiler: Compiler) -> None:
+    first = compiler.compiled(b"/a.py", b"level = 1\n")
+    for _ in range(16):
+        assert compiler.is_running
+        compiler.rest()
+    assert not compiler.is_running
+    assert compiler.compiled(b"/a.py", b"level = 1\n") == first
