@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.device_status import DOCUMENT
 from tests.project_files import ROOT
-from tools import draw_start
+from tools import draw_told
 
 from reconix.base.documents import print_json
 from reconix.cli.main import main
@@ -219,9 +219,10 @@ def test_a_start_is_told_and_drawn(
     assert device.reconix("timeline", "--all") == 0
     assert "etc.mount" in capsys.readouterr().out
     assert device.reconix("timeline", "--json") == 0
-    told = json.loads(capsys.readouterr().out)
+    said = capsys.readouterr().out
+    told = json.loads(said)
     assert [each["name"] for each in told["phases"]] == ["kernel", "initrd", "userspace"]
-    assert draw_start.picture(told) == picture.read_text()
+    assert draw_told.start(said.encode()) == picture.read_text()
 
 
 def test_a_device_that_answers_something_else_is_told(

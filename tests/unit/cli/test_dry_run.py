@@ -10,9 +10,8 @@ import pytest
 from tests.device_model import HOST, Machine
 from tests.unit.device.conftest import Units, machine, new_machine, store, units
 from tests.unit.fleet.test_delivery import Link, link
-from tools import draw_reach
+from tools import draw_told
 
-from reconix.base.documents import Fields
 from reconix.build.pins import Pins
 from reconix.cli.main import main
 from reconix.cli.words import lasting
@@ -167,8 +166,7 @@ def test_what_it_reaches_is_drawn(project: Project, tmp_path: Path, capsys: Capt
         "default": "changed",
         "mqtt": "changed",
     }
-    told = Fields.parse(json.dumps(said).encode(), source="the answer")
-    assert picture.read_text() == draw_reach.draw(told)
+    assert picture.read_text() == draw_told.reach(json.dumps(said).encode())
     assert "default: runs, changed" in picture.read_text()
 
 
