@@ -75,7 +75,8 @@ AGENT_ORDER = """
 paths
 hardware/    data_partition
 hardware/    disk flash_wear inhibitors kernel_log lookups modaliases processes reset_reason restart
-state/       lock data events faults running choice last_check missed scrubbed ledger record
+state/       lock data events faults running live_note choice last_check missed scrubbed ledger
+state/       record
 settings/    containers health policy removed schedule secrets wifi
 state/       secrets current_containers
 firmware
@@ -85,7 +86,7 @@ trust_store
 trial/       arm disks checks monitor trap
 update/      stall web retry window verify scrub repair collect apply
 update/      receive repository confirm untouched live rollback
-select/      boot_plan choose follow start soft_reboot watch
+select/      boot_plan choose follow start soft_reboot live_generation watch
 identity
 factory_reset
 growth

@@ -1,8 +1,8 @@
 """Updates that interrupt only what they change: a device that is never restarted, until the end.
 
 Two containers of Debian packages. One is changed, then changed for the worse, then another system
-is changed; all the while the other one goes on, and so does the device. What a restart brings up is
-what ran before it.
+is changed; all the while the other one goes on, and so does the device. Then a generation is live.
+What a restart brings up is what was committed before.
 """
 
 import http.client
@@ -110,10 +110,13 @@ def test_an_update_interrupts_what_it_changes(project: Project, tmp_path: Path) 
         changes_another_system(device, project)
         assert running(device) == before
         status = device.status()
+        goes_live(device, project)
+        assert device.ask(f"cat {BOOT_ID}") == before[0]
         device.tell("systemctl reboot")
         device.wait_until(f"! grep -q {before[0]} {BOOT_ID}", "it does not restart")
         device.wait_for("default", soft_reboots=0)
         wait_for_page(device, ONE, "new")
+        assert device.ask("cat /usr/share/note/text || echo gone") == "gone"
         assert device.status().object("committed").values == status.object("committed").values
         assert device.ask("systemctl --failed --plain --no-legend") == ""
 
@@ -126,11 +129,11 @@ def running(device: Device) -> tuple[str, str]:
     return device.ask(f"cat {BOOT_ID}"), device.ask(PID.format("two"))
 
 
-def deploy(device: Device, project: Project) -> str:
+def deploy(device: Device, project: Project, *options: str) -> str:
     """Build what is configured, and deploy it."""
     project.reconix("build")
     words = ssh_words(device, project.folder / "key")
-    return project.reconix("deploy", *words).text("outcome")
+    return project.reconix("deploy", *options, *words).text("outcome")
 
 
 def configure(project: Project, name: str, text: str) -> None:
@@ -201,3 +204,21 @@ def changes_another_system(device: Device, project: Project) -> None:
     configure(project, "other", '[files]\n"motd" = { text = "changed" }\n')
     assert deploy(device, project) == "it is kept; not yet tried: other"
     assert device.status().texts("untried") == ["other"]
+
+
+def goes_live(device: Device, project: Project) -> None:
+    """Files of /etc and /usr are others, and all services are those of the new generation."""
+    committed = device.status().object("committed").values
+    note = project.folder / "note/text"
+    note.parent.mkdir()
+    note.write_text("here")
+    files = (
+        '[files]\n"motd" = { text = "live" }\n[trees."/usr/share/note"]\nsource = "../../../note"\n'
+    )
+    configure(project, "default", system("live") + files)
+    assert deploy(device, project, "--live") == "it is live until the next boot, and not kept"
+    assert device.ask("cat /etc/motd /usr/share/note/text") == "livehere"
+    wait_for_page(device, ONE, "live")
+    status = device.status()
+    assert status.object("booted").text("why") == "live" and not status.flag("unproven")
+    assert status.object("committed").values == committed

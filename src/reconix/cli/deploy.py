@@ -23,6 +23,11 @@ With --watch it builds and deploys, and does so again after each change of a fil
 mistakes are told, and it goes on. Changed containers alone, and
 what does not run, take no restart. Hidden files do not count. Ctrl-C ends it.
 
+With --live the generation is only started: by a soft reboot, until the next boot, which is that of
+the generation before. No slot is written and nothing is committed; what is not healthy is left by a
+restart. This is for a device that one develops on, and goes with --watch. The device refuses it
+where another kernel is needed, and where it requires signatures and was sent none that it knows.
+
 Exit status: 0 the device keeps the generation or had it already, 31, 50-59 and 80-89 the device
 refused the stream, 78 the device cannot be reached, 79 it came back to the old generation. With
 --dry-run: 56 the device has too little room, 63 a budget is exceeded.
@@ -93,6 +98,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--watch", action="store_true", help="build and deploy now, and after each change of a file"
     )
     parser.add_argument(
+        "--live", action="store_true", help="only start it, until the next boot; commit nothing"
+    )
+    parser.add_argument(
         "--link",
         type=Link.parse,
         metavar="LINK",
@@ -118,6 +126,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Deploy."""
     folder = places.project(arguments)
+    if arguments.live and (arguments.dry_run or arguments.restart):
+        raise UsageError("--live goes without --dry-run and --restart")
     if arguments.watch:
         _expect_to_watch(arguments)
         tell = partial(failures.show, as_json=arguments.json, verbose=arguments.verbose)
@@ -148,22 +158,29 @@ def _deploy(arguments: argparse.Namespace, files: ProjectFiles, host: Host) -> N
     device = ssh.device(arguments, files.workplace(host), host)
     with ChrootStore(places.store(arguments)) as store:
         pin = generations.finder(arguments, files, store, host)(arguments.generation)
-        delivery = Delivery.begin(device, host.name, pin.path, restarts=arguments.restart)
+        delivery = Delivery.begin(
+            device, host.name, pin.path, restarts=arguments.restart, is_live=arguments.live
+        )
         secret_values.warn_of_lacking(delivery.device, host)
-        if delivery.is_committed:
+        if delivery.is_done:
             nothing = Delivered(pin.path, 0, 0, 0)
             _tell(arguments, device, pin, nothing, "it has this generation already")
             return
         base = None if arguments.full else delivery.base(store)
         sent_bytes, began = 0, time.monotonic()
-        if delivery.is_installed:
-            delivery.apply()
-        else:
+        if not delivery.is_installed:
             with tempfile.TemporaryFile() as stream:
                 make(arguments, files, store, [base] if base else [], pin, stream.write)
                 sent_bytes = delivery.send(stream)
+        elif not arguments.live:
+            delivery.apply()
         send_seconds = time.monotonic() - began
     began = time.monotonic()
+    if arguments.live:
+        outcome = _go_live(delivery, arguments.wait)
+        delivered = Delivered(base, sent_bytes, send_seconds, time.monotonic() - began)
+        _tell(arguments, device, pin, delivered, outcome)
+        return
     outcome = "its trial begins"
     if arguments.wait:
         now = trial.wait(delivery, seconds=arguments.wait)
@@ -172,6 +189,15 @@ def _deploy(arguments: argparse.Namespace, files: ProjectFiles, host: Host) -> N
         outcome = _kept(now)
     delivered = Delivered(base, sent_bytes, send_seconds, time.monotonic() - began)
     _tell(arguments, device, pin, delivered, outcome)
+
+
+def _go_live(delivery: Delivery, seconds: int) -> str:
+    """Start what was sent; gives what came of it."""
+    delivery.go_live()
+    if not seconds:
+        return "it starts, until the next boot"
+    trial.wait_live(delivery, seconds=seconds)
+    return "it is live until the next boot, and not kept"
 
 
 def _kept(status: DeviceStatus) -> str:

@@ -133,6 +133,7 @@ def _tell_device(arguments: argparse.Namespace, status: DeviceStatus, pins: list
     lines = [
         f"host       {status.host}",
         f"running    system {status.system or 'unknown'}",
+        *([f"live       {_live(status, pins)}, until the next boot"] if status.is_live else []),
         f"committed  {known}  {status.committed}",
         f"update     {status.phase}{f': {status.on_trial}' if status.on_trial else ''}",
         *_newer_lines(number, pins),
@@ -147,6 +148,12 @@ def _tell_device(arguments: argparse.Namespace, status: DeviceStatus, pins: list
         *(f"missed     {line}" for line in (status.missed.lines() if status.missed else ())),
     ]
     answer(arguments, text="\n".join(map(one_line, lines)), document=_document(status, number))
+
+
+def _live(status: DeviceStatus, pins: list[Pin]) -> str:
+    """What runs there without being committed."""
+    numbers = [pin.number for pin in pins if str(pin.path) == status.runs]
+    return f"generation {numbers[-1]}  {status.runs}" if numbers else status.runs
 
 
 def _newer_lines(number: int | None, pins: list[Pin]) -> list[str]:
@@ -219,6 +226,7 @@ def _document(status: DeviceStatus, number: int | None) -> JsonInput:
         ),
         "left_system": {"system": left.generation, **_why(left)} if left else None,
         "astray": status.astray or None,
+        "live": status.runs if status.is_live else None,
         "untried": list(status.untried),
         "missing_secrets": list(status.missing_secrets),
         "room": None if status.room is None else _room_document(status.room),

@@ -195,6 +195,19 @@ def _boot(device: Device, arguments: Arguments) -> int:
     return 0
 
 
+def _live(device: Device, arguments: Arguments) -> int:
+    """Start an installed generation by a soft reboot, until the next boot; commit nothing.
+
+    For whoever develops on a device. It must agree with what runs on the kernel, and pass its
+    health checks, or the device restarts. The next boot is that of the committed generation.
+    """
+    from reconix.device.commands.select import run_live
+    from reconix.store.paths import StorePath
+
+    run_live(device, _teller(arguments), StorePath.parse(arguments.generation))
+    return 0
+
+
 def _schedule(device: Device, arguments: Arguments) -> int:
     """For the unit: start the system that is due by the schedule."""
     from reconix.device.commands.select import follow_schedule
@@ -494,6 +507,8 @@ def make_parser() -> argparse.ArgumentParser:
     boot.add_argument("--now", action="store_true", help="at once, by a soft reboot if possible")
     boot.add_argument("--full", action="store_true", help="with --now: a full restart")
     boot.add_argument("--always", action="store_true", help="as long as it comes up healthy")
+    live = _add(commands, "live", _live)
+    live.add_argument("generation", metavar="PATH", help="store path of the generation")
     _with_reboot(_add(commands, "rollback", _rollback))
     _add(commands, "confirm", _confirm)
     _add(commands, "verify", _verify)

@@ -26,6 +26,7 @@ from reconix.boot.tables import Slot
 from reconix.boot.trial import Phase, State
 from reconix.device.device import Device
 from reconix.device.state.choice import Choice, read_choice, wanted_always
+from reconix.device.state.live_note import read_live
 from reconix.device.state.running import BootReason, next_takeover
 from reconix.store.generation import Generation, system_name
 from reconix.store.paths import StorePath
@@ -114,10 +115,11 @@ def read_sources(device: Device, state: State) -> BootSources:
     """
     selected, one_shot = _slots(device, state)
     takes_over = next_takeover(device.paths)
+    live = None
     if takes_over is not None:
-        one_shot = None
+        one_shot, live = None, read_live(device.paths)
     generation = device.generation(
-        state.in_slot(one_shot or selected) or state.committed.generation
+        live or state.in_slot(one_shot or selected) or state.committed.generation
     )
     loader, astray = _loader(device, generation)
     choice = read_choice(device.paths.choice)

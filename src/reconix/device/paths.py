@@ -250,6 +250,11 @@ class Paths:
         return self.run / "switched"
 
     @property
+    def live(self) -> Path:
+        """The generation that runs and is not committed. live; boot."""
+        return self.run / "live"
+
+    @property
     def soft_reboots(self) -> Path:
         """The number of soft reboots since the kernel was started. ``switch``; boot."""
         return self.run / "switches"

@@ -43,6 +43,7 @@ class Delivery:
         back_off_seconds: the pauses before each next try.
         repairs: what is brought again of a generation that is there; nothing: all of one.
         restarts: whether it is tried by a restart although it touches nothing that runs there.
+        is_live: whether it is only to run until the next boot.
     """
 
     device: Remote
@@ -51,10 +52,17 @@ class Delivery:
     back_off_seconds: tuple[float, ...] = BACK_OFF_SECONDS
     repairs: frozenset[bytes] = frozenset()
     restarts: bool = False
+    is_live: bool = False
 
     @classmethod
     def begin(
-        cls, device: Remote, host: str, target: StorePath, *, restarts: bool = False
+        cls,
+        device: Remote,
+        host: str,
+        target: StorePath,
+        *,
+        restarts: bool = False,
+        is_live: bool = False,
     ) -> "Delivery":
         """Ask the device how it is.
 
@@ -68,12 +76,17 @@ class Delivery:
             raise WrongHost(f"{device.to} is a {status.host}, not a {host}")
         if status.layout != LAYOUT:
             raise OtherLayout(f"the disk of {device.to}", status.layout)
-        return cls(device, status, target, restarts=restarts)
+        return cls(device, status, target, restarts=restarts, is_live=is_live)
 
     @property
     def is_committed(self) -> bool:
         """Whether the device had committed the generation before."""
         return self.before.committed == self.target
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is to be done: what was to run does, or what was to be kept is."""
+        return self.before.runs == str(self.target) if self.is_live else self.is_committed
 
     @property
     def is_installed(self) -> bool:
@@ -96,9 +109,23 @@ class Delivery:
             if not self._has_arrived(self._status_later(0, error)):
                 raise
 
+    def go_live(self) -> None:
+        """Let the agent start what it has received, until the next boot.
+
+        Raises:
+            Refused: the agent does not.
+        """
+        try:
+            with progress.stage(f"start it on {self.device.to}"):
+                self._ask("live", str(self.target))
+        except NotReached as error:  # what stops there does not say good-bye
+            progress.note(str(error))
+
     @property
     def _how(self) -> tuple[str, ...]:
-        """An option that only agents know which would do without a restart."""
+        """Options that only agents know which need them."""
+        if self.is_live:
+            return ("--no-apply",)
         return ("--restart",) if self.restarts else ()
 
     def _ask(self, *words: str) -> None:
@@ -162,6 +189,8 @@ class Delivery:
         """Whether a device whose link ended got all that it needs, and restarts or has done so."""
         if self.repairs:
             return self.repairs.isdisjoint(each.digest for each in now.damaged)
+        if self.is_live:
+            return str(self.target) in now.installed
         is_new_boot = now.boot_id != self.before.boot_id
         tried = now.on_trial == str(self.target) or now.committed == self.target
         return tried or (is_new_boot and now.last is not None and now.last != self.before.last)

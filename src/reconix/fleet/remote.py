@@ -19,6 +19,7 @@ from reconix.base.errors import ReconixError
 from reconix.base.process import AnswerTooLong, CommandFailed, feeding, reading, run, start
 from reconix.base.text import last_words
 from reconix.device.state.missed import MissedPaths, missed_of
+from reconix.device.state.running import BootReason
 from reconix.store.paths import StorePath
 from reconix.transfer.format.stream import LinkFault
 
@@ -138,6 +139,9 @@ class DeviceStatus:
     room: DeviceRoom | None = None  # agents of before do not say
     wear: FlashWear | None = None
     missed: MissedPaths | None = None  # what its last trial asked for, if that looked out for it
+    runs: str = ""  # the generation of what runs
+    is_live: bool = False  # whether that runs only until the next boot, and is not committed
+    is_unproven: bool = False  # whether what has taken over has yet to show that it is healthy
 
     def missed_by(self, generation: StorePath) -> list[str]:
         """What the trial of a generation asked for and minify took, for people."""
@@ -175,7 +179,14 @@ def parse_status(content: bytes, *, source: str) -> DeviceStatus:
         room=_room(fields.object("room")) if fields.has("room") else None,
         wear=_wear(fields.object("wear")) if fields.has("wear") else None,
         missed=missed_of(fields.object("missed")) if fields.has("missed") else None,
+        runs=booted.text("generation") if booted and booted.has("generation") else "",
+        is_live=booted is not None and _is_live(booted),
+        is_unproven=fields.flag("unproven") if fields.has("unproven") else False,
     )
+
+
+def _is_live(booted: Fields) -> bool:
+    return booted.has("why") and booted.text("why") == BootReason.LIVE.value
 
 
 def _room(fields: Fields) -> DeviceRoom:

@@ -63,6 +63,36 @@ def wait(
     )
 
 
+def wait_live(
+    delivery: Delivery, *, seconds: float, pause_seconds: float = PAUSE_SECONDS
+) -> DeviceStatus:
+    """Wait until the generation is live and has shown that it is healthy; how the device is then.
+
+    Args:
+        delivery: that was sent, and told to go live.
+        seconds: how long to wait.
+        pause_seconds: the least between two questions.
+
+    Raises:
+        FellBack: the device has restarted instead.
+        NoOutcome: nothing is known when the time is over.
+    """
+    device = delivery.device
+    with progress.stage("start"):
+        for _ in turns(pause_seconds, seconds=seconds):
+            now = _ask(device)
+            if now is None:
+                continue
+            if now.boot_id != delivery.before.boot_id:
+                raise FellBack(device.to, now.left or Ended("left", "", "it has restarted", "", ""))
+            if now.runs == str(delivery.target) and not now.is_unproven:
+                return now
+    raise NoOutcome(
+        f"{device.to}: {delivery.target} is not live after {seconds:g} s",
+        hint=f"ask later: {device.status_command}",
+    )
+
+
 def _ask(device: Remote) -> DeviceStatus | None:
     """How the device is; nothing while it restarts."""
     try:

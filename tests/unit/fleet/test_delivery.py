@@ -5,6 +5,7 @@ import os
 import random
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 
@@ -13,8 +14,9 @@ from tests.device_model import Machine
 from tests.unit.device.conftest import Units
 
 from reconix import fleet
+from reconix.boot.trial import Phase
 from reconix.fleet.delivery import Delivery
-from reconix.fleet.remote import CutOff, NotReached, Remote
+from reconix.fleet.remote import CutOff, NotReached, Refused, Remote
 from reconix.store.tree import File, Node
 from reconix.transfer.format.stream import FRAME_BYTES
 
@@ -164,3 +166,16 @@ def test_devices_of_any_age_are_asked_in_words_that_they_know(
     delivery(machine).apply()
     said = {re.sub(r"\d+$|/nix/\S+", "…", line) for line in link.words()}
     assert said == {*OLDEST, "receive --resume-at …"}
+
+
+def test_a_live_generation_is_only_installed_then_started(
+    machine: Machine, link: Link, stream: bytes, units: Units
+) -> None:
+    link.cut(3 * FRAME_BYTES)
+    sent = replace(delivery(machine), is_live=True)
+    sent.send(io.BytesIO(stream))
+    assert machine.generations["two"] in machine.device.installed()
+    assert all("--no-apply" in line for line in link.asked()) and units.calls == []
+    with pytest.raises(Refused, match="this cannot run live"):
+        sent.go_live()
+    assert not sent.is_done and machine.device.recall().phase is Phase.IDLE

@@ -41,7 +41,7 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_status_of_a_device_is_read_by_its_fields() -> None:
     last = Ended("fell-back", str(NEW), "unhealthy", "nginx.service", "bad directive")
     expected = DeviceStatus(
-        "gateway", "boot-1", "default", OLD, "idle", "", last, (str(OLD),), layout=2
+        "gateway", "boot-1", "default", OLD, "idle", "", last, (str(OLD),), layout=2, runs=str(OLD)
     )
     assert expected == STATUS
 

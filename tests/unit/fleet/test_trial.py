@@ -11,7 +11,7 @@ from tests.device_status import DOCUMENT, NEW, OLD, STATUS
 from reconix.base.documents import JsonInput, print_json
 from reconix.fleet.delivery import Delivery
 from reconix.fleet.remote import DeviceStatus, Ended, Remote
-from reconix.fleet.trial import FellBack, NoOutcome, is_over, wait
+from reconix.fleet.trial import FellBack, NoOutcome, is_over, wait, wait_live
 
 SSH = """\
 #!/bin/sh
@@ -111,3 +111,33 @@ def test_coming_back_is_told_with_its_reason() -> None:
         "    bad directive",
     ]
     assert error.exit_code == 79
+
+
+def live(folder: Path, monkeypatch: pytest.MonkeyPatch, *answers: Answer) -> DeviceStatus:
+    sent = replace(delivery(folder, monkeypatch, *answers), is_live=True)
+    return wait_live(sent, seconds=60, pause_seconds=0)
+
+
+def test_a_live_generation_is_waited_for_until_it_has_shown_that_it_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boot = json.loads(print_json(DOCUMENT))["booted"]["boot_id"]
+    booted: Answer = {
+        "boot_id": boot,
+        "system": "default",
+        "generation": str(NEW),
+        "why": "live",
+    }
+    started: Answer = {"booted": booted, "unproven": True}
+    found = live(tmp_path, monkeypatch, {"phase": "idle"}, OFF, started, {"booted": booted})
+    assert (found.runs, found.is_live, found.committed) == (str(NEW), True, OLD)
+    assert len(list((tmp_path / "said").iterdir())) == 1
+
+
+def test_a_device_that_restarts_has_left_the_live_generation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdict = {"reason": "unhealthy", "what": "unit nginx.service is active", "said": "eighty"}
+    left: Answer = {**BACK, "left_system": {"system": "default", "verdict": verdict}}
+    with pytest.raises(FellBack, match=r"nginx.service is active\n    eighty"):
+        live(tmp_path, monkeypatch, OFF, left)

@@ -12,7 +12,9 @@ from reconix.device.device import Device
 from reconix.device.hardware.inhibitors import RestartInhibited
 from reconix.device.select.choose import Reboot, choose_always, choose_once, choosing
 from reconix.device.select.follow import due, note_due
+from reconix.device.select.live_generation import live_system
 from reconix.device.select.soft_reboot import obstacle, soft_reboot
+from reconix.store.paths import StorePath
 
 
 class When(Enum):
@@ -34,6 +36,16 @@ def boot_system(device: Device, tell: Tell, system: str, when: When, *, always: 
         tell(f"{'every boot' if always else 'the next boot'} starts system {system}")
     if when is not When.LATER:
         _reboot(device, tell, system, kind)
+
+
+def run_live(device: Device, tell: Tell, generation: StorePath) -> None:
+    """Start an installed generation by a soft reboot, until the next boot."""
+    with choosing(device, Reboot.SOFT):
+        system = live_system(device, generation)
+        choose_once(device, system.name, Reboot.SOFT)
+        is_committed = device.recall().committed.generation == str(generation)
+    tell(f"system {system.name} takes over, from {generation}, until the next boot")
+    soft_reboot(device.paths, system, live=None if is_committed else generation)
 
 
 def follow_schedule(device: Device, tell: Tell) -> None:

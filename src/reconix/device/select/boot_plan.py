@@ -20,6 +20,8 @@ from reconix.device.state.running import BootReason, Running
 from reconix.store.generation import Generation, system_name
 from reconix.store.paths import StorePath
 
+_CHOSEN = (BootReason.ONCE, BootReason.SOFT_REBOOT, BootReason.LIVE)
+
 
 @dataclass(frozen=True, slots=True)
 class Boot:
@@ -72,6 +74,7 @@ class Facts:
         foreign_settings: what firmware and boot loader obey, and nobody here has set.
         seconds_to_confirm: how long a trial of what runs may take.
         uptime_seconds: on the monotonic clock.
+        live: the generation of what runs, if that is not committed.
     """
 
     boot: Boot
@@ -85,6 +88,7 @@ class Facts:
     foreign_settings: tuple[Setting, ...] = ()
     seconds_to_confirm: int = 0
     uptime_seconds: int = 0
+    live: Generation | None = None
 
     @property
     def event(self) -> Booted:
@@ -130,7 +134,7 @@ class Plan:
     @property
     def is_chosen(self) -> bool:
         """Whether somebody asked for the system that runs, and not for a trial."""
-        return self.running.reason in (BootReason.ONCE, BootReason.SOFT_REBOOT)
+        return self.running.reason in _CHOSEN
 
     @property
     def writes(self) -> bool:
@@ -151,7 +155,8 @@ class Plan:
 def decide(facts: Facts) -> Plan:
     """What follows from the facts."""
     boot, after = facts.boot, advance(facts.state, facts.event)
-    system = facts.system_name(after.in_slot(boot.slot), boot.toplevel)
+    system = system_name(facts.live, boot.toplevel) if facts.live else ""
+    system = system or facts.system_name(after.in_slot(boot.slot), boot.toplevel)
     asked, follow = facts.choice, FollowUp(facts.choice)
     if boot.slot == after.committed.slot:
         asked = replace(facts.choice, once=system) if boot.took_over else facts.choice
@@ -210,7 +215,7 @@ def _noting_failed_soft_reboot(facts: Facts, after: State, choice: Choice) -> Ch
 
 def _describe(facts: Facts, after: State, system: str, reason: BootReason) -> Running:
     boot = facts.boot
-    generation = after.in_slot(boot.slot)
+    generation = str(facts.live.path) if facts.live else after.in_slot(boot.slot)
     return Running(
         boot_id=boot.boot_id,
         toplevel=boot.toplevel,
@@ -227,7 +232,7 @@ def _describe(facts: Facts, after: State, system: str, reason: BootReason) -> Ru
 def _reason(facts: Facts, after: State, asked: Choice, follow: FollowUp, system: str) -> BootReason:
     before, boot = facts.state, facts.boot
     if boot.took_over:
-        return BootReason.SOFT_REBOOT
+        return BootReason.LIVE if facts.live else BootReason.SOFT_REBOOT
     if boot.slot != after.committed.slot:
         return BootReason.TRIAL
     if _was_cut_short(before, after):

@@ -32,6 +32,7 @@ from reconix.device.device import Device
 from reconix.device.hardware.restart import ask
 from reconix.device.paths import Paths
 from reconix.device.settings.health import can_be_proven
+from reconix.device.state.live_note import note_live, read_live
 from reconix.device.state.running import (
     Running,
     read_adopted,
@@ -63,9 +64,18 @@ def obstacle(device: Device, system: str) -> str | None:
         UnknownSystem: the committed generation has no such system.
         ReconixError: it is not known what runs.
     """
+    committed = device.generation(device.recall().committed.generation)
+    return obstacle_to(device, committed.system(system))
+
+
+def obstacle_to(device: Device, target: InstalledSystem) -> str | None:
+    """The same of a system of any installed generation.
+
+    Raises:
+        ReconixError: it is not known what runs.
+    """
     paths = device.paths
     booted, state = read_running(paths.booted), device.recall()
-    target = device.generation(state.committed.generation).system(system)
     if booted.slot != state.committed.slot:
         return "the generation that runs is not the committed one"
     if not (paths.root / _TARGET).is_file():
@@ -88,16 +98,23 @@ def _differs(device: Device, booted: Running, target: InstalledSystem) -> str | 
     return None
 
 
-def soft_reboot(paths: Paths, system: InstalledSystem) -> None:
+def soft_reboot(paths: Paths, system: InstalledSystem, *, live: StorePath | None = None) -> None:
     """Stop what runs and start this system.
 
     The scripts are told its toplevel in the first line of a file, and its images in the second.
+
+    Args:
+        paths: of the device.
+        system: that takes over.
+        live: its generation, if that is not the committed one.
 
     Raises:
         RestartInhibited: a program holds an inhibitor.
         CommandFailed: systemd refuses.
     """
     images = ",".join(digest.hex() for digest in system.images)
+    before = read_live(paths)
+    note_live(paths, live)
     write_durably(paths.next_system, f"{system.toplevel}\n{images}\n".encode())
     try:
         ask(
@@ -106,6 +123,7 @@ def soft_reboot(paths: Paths, system: InstalledSystem) -> None:
         )
     except ReconixError:
         paths.next_system.unlink()
+        note_live(paths, before)
         raise
 
 

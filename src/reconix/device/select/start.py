@@ -33,6 +33,7 @@ from reconix.device.settings.health import MAX_TIMEOUT_SECONDS, read_health
 from reconix.device.settings.policy import read_policy
 from reconix.device.state import events, running
 from reconix.device.state.choice import Choice, read_choice, wanted_always, write_choice
+from reconix.device.state.live_note import read_live
 from reconix.device.state.lock import exclusive_rw
 from reconix.device.state.record import record, record_found
 from reconix.device.state.running import Running, UnknownBoot, soft_reboot_target
@@ -168,7 +169,21 @@ def read_facts(device: Device, selection: Selection, boot: Boot) -> Facts:
         foreign_settings=_foreign_settings(device, selection, choice),
         seconds_to_confirm=_seconds_to_confirm(device, boot.toplevel),
         uptime_seconds=int(device.clock.now()),
+        live=_live(device, boot),
     )
+
+
+def _live(device: Device, boot: Boot) -> Generation | None:
+    """The generation that is live, if a system of it has taken over."""
+    path = read_live(device.paths)
+    if path is None or not boot.took_over:
+        return None
+    try:
+        generation = device.generation(path)
+    except BadGeneration as error:
+        progress.note(str(error))
+        return None
+    return generation if generation.running(boot.toplevel) else None
 
 
 def _reset_reason(device: Device, selection: Selection, remembered: State | None) -> ResetReason:

@@ -30,7 +30,12 @@ from reconix.device.state.faults import new_faults
 from reconix.device.state.lock import exclusive_rw
 from reconix.device.state.missed import MissedPaths, read_missed, write_missed
 from reconix.device.state.record import record
-from reconix.device.state.running import Running, read_running, soft_reboot_target
+from reconix.device.state.running import (
+    BootReason,
+    Running,
+    read_running,
+    soft_reboot_target,
+)
 from reconix.device.state.secrets import missing
 from reconix.device.trial import trap
 from reconix.device.trial.checks import OUTPUT_CHARACTERS
@@ -49,6 +54,8 @@ def watch(device: Device) -> bool:
     """
     booted = read_running(device.paths.booted)
     state = device.recall()
+    if booted.reason is BootReason.LIVE:
+        return _prove_live(device, booted)
     on_trial = state.trial is not None and state.trial.slot == booted.slot
     if on_trial and state.phase is Phase.REJECTED:
         return False
@@ -99,6 +106,19 @@ def _prove(device: Device, booted: Running) -> bool:
         if booted.system in device.recall().untried:
             with _when_free(device):
                 _note_proved(device, booted)
+        device.paths.soft_reboot_target.unlink(missing_ok=True)
+        return True
+    with _when_free(device):
+        _leave_system(device, booted, problem)
+    return False
+
+
+def _prove_live(device: Device, booted: Running) -> bool:
+    """What is live has nothing to keep: no choice, no system that was untried."""
+    if soft_reboot_target(device.paths) is None:
+        return True
+    problem = _examine(device, booted)
+    if problem is None:
         device.paths.soft_reboot_target.unlink(missing_ok=True)
         return True
     with _when_free(device):

@@ -45,6 +45,7 @@ class BootReason(Enum):
     ALWAYS = "always"
     ALWAYS_FAILED = "always-failed"  # the system that is wanted always did not come up
     SOFT_REBOOT = "taken-over"  # without a restart
+    LIVE = "live"  # likewise, from a generation that is not committed
 
 
 @dataclass(frozen=True, slots=True)

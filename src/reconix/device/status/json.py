@@ -29,6 +29,7 @@ def status_document(status: Status) -> JsonInput:
         "committed": {"generation": state.committed.generation, "slot": state.committed.slot},
         "previous": state.previous,
         "untried": list(state.untried),
+        "unproven": status.is_unproven,
         "next": {
             "generation": status.next_boot.generation,
             "system": status.next_boot.system,

@@ -25,7 +25,12 @@ from reconix.device.state.last_check import LastCheck
 from reconix.device.state.ledger import Left
 from reconix.device.state.lock import being_changed
 from reconix.device.state.missed import MissedPaths, read_missed
-from reconix.device.state.running import Running, UnknownBoot, read_running
+from reconix.device.state.running import (
+    Running,
+    UnknownBoot,
+    read_running,
+    soft_reboot_target,
+)
 from reconix.device.state.scrubbed import Scrubbed, read_scrubbed
 from reconix.device.status.asked import Asked, read_asked
 from reconix.device.status.integrity import Compared, read_compared
@@ -95,6 +100,7 @@ class Status:
     room: PartitionsRoom | None = None
     flash_wear: FlashWear | None = None
     missed: MissedPaths | None = None
+    is_unproven: bool = False
 
 
 def read_status(device: Device) -> Status:
@@ -136,6 +142,7 @@ def read_status(device: Device) -> Status:
         room=read_room(paths),
         flash_wear=read_flash_wear(paths),
         missed=read_missed(paths),
+        is_unproven=soft_reboot_target(paths) is not None,
     )
 
 

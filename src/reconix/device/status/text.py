@@ -30,6 +30,7 @@ _REASONS = {
     BootReason.ALWAYS: "chosen always",
     BootReason.ALWAYS_FAILED: "the system chosen always did not come up",
     BootReason.SOFT_REBOOT: "soft reboot",
+    BootReason.LIVE: "it is live until the next boot, and not committed",
 }
 
 _NEXT = {

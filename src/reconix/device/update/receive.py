@@ -60,7 +60,7 @@ def receive(
         BelowRollbackIndex, BeyondFastForwardLimit: it is old, or far ahead.
         ReconixError: see ``transfer/receiving/receive.py``; nothing was installed.
     """
-    _check_allowed(device)
+    expect_allowed(device)
     expect_fit_disk(device)
     state = device.recall()
     state.expect_not_on_trial()
@@ -156,7 +156,12 @@ def held_document(held: Held | None) -> JsonInput:
     }
 
 
-def _check_allowed(device: Device) -> None:
+def expect_allowed(device: Device) -> None:
+    """Check that what runs allows updates.
+
+    Raises:
+        UpdatesForbidden: it does not.
+    """
     try:
         booted = read_running(device.paths.booted)
     except UnknownBoot:

@@ -35,6 +35,7 @@ from reconix.device.settings import policy
 from reconix.device.settings.policy import read_policy
 from reconix.device.state.record import record
 from reconix.device.state.running import (
+    BootReason,
     Running,
     UnknownBoot,
     adopt_running,
@@ -114,12 +115,12 @@ def commit(device: Device, state: State, target: Generation, booted: Running) ->
 
 
 def running(device: Device, state: State) -> Running | None:
-    """What runs, if that is known and is the committed generation."""
+    """What runs, if that is known and is the committed generation; nothing if it is live."""
     try:
         booted = read_running(device.paths.booted)
     except UnknownBoot:
         return None
-    is_ours = booted.boot_id == read_boot_id(device.paths)
+    is_ours = booted.boot_id == read_boot_id(device.paths) and booted.reason is not BootReason.LIVE
     return booted if is_ours and booted.slot == state.committed.slot else None
 
 

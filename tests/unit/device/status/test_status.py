@@ -73,8 +73,8 @@ def test_the_document_keeps_its_form(machine: Machine, units: Units, tmp_path: P
         *("always", "architecture", "booted", "busy", "committed", "disk", "events", "faults"),
         *("host", "installed", "integrity", "last", "layout", "left", "left_system", "looked"),
         *("missed", "missing_secrets", "next", "once", "phase", "previous"),
-        *("room", "schedule", "scrub", "sequence", "systems", "trial", "untried", "version"),
-        "wear",
+        *("room", "schedule", "scrub", "sequence", "systems", "trial", "unproven", "untried"),
+        *("version", "wear"),
     ]
     assert (document["version"], document["layout"]) == (1, 2)
     assert document["booted"]["system"] == "default"
