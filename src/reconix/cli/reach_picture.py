@@ -16,12 +16,6 @@ from reconix.pictures import cards
 from reconix.pictures.cards import Card, Kind, Line
 
 _LEGEND = "● is interrupted · ◐ changes, interrupts nothing by itself · ○ is the same, or goes on"
-_WORD = {
-    Became.SAME: "same",
-    Became.CHANGED: "changed",
-    Became.NEW: "new",
-    Became.GONE: "gone",
-}
 
 
 def reach_document(changes: Sequence[SystemChange]) -> JsonInput:
@@ -91,7 +85,7 @@ def _card(system: Fields, effect: _Effect) -> Card:
     name, became = system.text("name"), Became(system.text("became"))
     runs = name == effect.running
     kind, sentence = _running(effect) if runs else _resting(name, became, effect)
-    title = f"{name}: runs, {_WORD[became]}" if runs else f"{name}: {_WORD[became]}"
+    title = f"{name}: runs, {became.value}" if runs else f"{name}: {became.value}"
     parts = [(part, _kind(part, effect, runs=runs)) for part in system.objects("parts")]
     lines = tuple(line for part, each in parts for line in _lines(part, each))
     return Card(kind, title, sentence, lines)
@@ -127,7 +121,7 @@ def _kind(part: Fields, effect: _Effect, *, runs: bool) -> Kind:
 
 def _lines(part: Fields, kind: Kind) -> Iterator[Line]:
     what = f"container {part.text('name')}" if part.flag("container") else part.text("name")
-    became = _WORD[Became(part.text("became"))]
+    became = Became(part.text("became")).value
     yield Line(kind, f"{what}: {became}, stops" if kind is Kind.STOPS else f"{what}: {became}")
     for detail in part.texts("details"):
         yield Line(None, detail)
