@@ -2,7 +2,8 @@
 
 A broker from an image in Docker's format, with a volume and a check of its own; a program in Python
 that runs as user 1000, from an OCI layout; and one from Debian packages. Then another system takes
-over, which has none, and nothing of them is left; and they come back.
+over, which has none, and nothing of them is left; and they come back. At last, updates change one
+of them while the others go on (``live_updates.py``).
 """
 
 import http.client
@@ -12,8 +13,9 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import Need
-from tests.container_images import ACCEPTED, BROKER, CONNECT, CONTAINERS, make_images
+from tests.container_images import ACCEPTED, BROKER, CONNECT, make_images
 from tests.projects import PROGRAMS, booted
+from tests.vm import live_updates
 from tests.vm.device import Device
 from tests.vm.project import KEEPS_HOST_KEY, MACHINE, Project
 
@@ -21,17 +23,6 @@ pytestmark = [pytest.mark.vm, pytest.mark.archive]
 SERIAL = "BOX-0001"
 SECRET = "correct-horse-c30b9e"
 ANSWER_SECONDS = 60
-NATIVE = """\
-[containers.native]
-packages = ["python3"]
-command = ["python3", "-m", "http.server", "--directory", "/srv/pages", "9000"]
-files = { "/srv/pages/index.html" = { text = "of packages" } }
-network = "host"
-ports = ["9000:9000"]
-init = true
-[health]
-checks = [{ failed_units = 0 }]
-"""
 RESTARTS = "[ $(systemctl show --value -p NRestarts container-web.service) = {} ]"
 UP = "systemctl is-active -q container-{0}.service"
 FETCH = "python3 -c \"from urllib.request import *; urlopen('http://127.0.0.1:8080').read()\""
@@ -52,7 +43,7 @@ def project(tmp_path: Path, need: Need) -> Project:
     need(*PROGRAMS, "buildah")
     machine = MACHINE.replace('"python3"]', '"python3", "nftables", "procps"]')
     machine = machine.replace('"16M"', '"64M"').replace('"768M"', '"1G"') + KEEPS_HOST_KEY
-    systems = {"default": CONTAINERS + NATIVE, "plain": ""}
+    systems = {"default": live_updates.system(live_updates.FIRST), "plain": ""}
     made = Project.make(tmp_path / "project", f"{machine}[devices.{SERIAL}]\n", systems)
     (made.folder / "hosts/box/mosquitto.conf").write_text(BROKER)
     make_images(made.folder / "images", tmp_path / "work")
@@ -81,7 +72,9 @@ def shows(device: Device, unit: str) -> Mapping[str, str]:
 def test_containers_of_a_device(project: Project, tmp_path: Path) -> None:
     project.reconix("lock")
     image = project.image("--device", SERIAL)
-    with booted(image, tmp_path / "device", [22, 1883, 8080, 9000]) as machine:
+    with booted(
+        image, tmp_path / "device", [22, 1883, live_updates.OTHER, live_updates.ONE]
+    ) as machine:
         device = Device(machine, project.login)
         device.wait_for("default", soft_reboots=0)
         answers(device)
@@ -91,6 +84,7 @@ def test_containers_of_a_device(project: Project, tmp_path: Path) -> None:
         ends_when_it_is_asked_to(device)
         leaves_nothing_to_another_system(device)
         answers(device)
+        live_updates.updates_interrupt_what_they_change(device, project)
         assert device.ask("systemctl --failed --plain --no-legend") == ""
 
 
@@ -106,7 +100,7 @@ def answers(device: Device) -> None:
         assert client.recv(4) == ACCEPTED
     device.wait_until(FETCH, "nothing answers at 127.0.0.1")
     assert page(device, 8080).split()[:3] == ["1000", SECRET, "True"]
-    assert page(device, 9000) == "of packages"
+    assert page(device, live_updates.ONE) == live_updates.FIRST
     assert "refused" in page(device, 8080, "/knock"), "a container gets to no port of the device"
     assert "somebody asks" in device.ask("journalctl -q -u container-web --no-pager")
 
