@@ -296,6 +296,8 @@ def test_what_goes_to_the_device_needs_only_the_standard_library(module: Module)
         first = name.partition(".")[0]
         assert first == "reconix" or first in sys.stdlib_module_names, f"{where} is not there"
         assert not f"{name}.".startswith(stays), f"{where} stays here"
+        is_slow = first == "dataclasses" and not module.name.startswith("base/record")
+        assert not is_slow, f"{where} is slow to import: take base/records.py"
 
 
 @each_module

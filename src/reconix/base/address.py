@@ -19,8 +19,9 @@ import enum
 import ipaddress
 import re
 import socket
-from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
+
+from reconix.base.records import dataclass
 
 _PORTS = {"http": 80, "https": 443}
 _LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"

@@ -9,7 +9,8 @@ Tested by ``tests/unit/base/test_architecture.py``.
 
 import enum
 import os
-from dataclasses import dataclass
+
+from reconix.base.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ Tested by ``tests/unit/base/test_clock.py`` and ``tests/unit/device/trial/test_m
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from reconix.base.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ and manifests. (Nix base 32 belongs to the store: ``store/paths.py``.)
 """
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
 from reconix.base.files import chunks
+from reconix.base.records import dataclass
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 

@@ -15,9 +15,9 @@ Tested by ``tests/unit/base/test_documents.py``.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass
 from reconix.base.text import shown_in_json
 
 Json = None | bool | int | str | list["Json"] | dict[str, "Json"]

@@ -19,11 +19,11 @@ import itertools
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass
 
 COPY_BYTES = 1 << 20
 """How much is read from or written to a file at once."""

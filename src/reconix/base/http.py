@@ -31,11 +31,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlencode, urlsplit
 
 from reconix.base.address import Address, Reach, Refused, reach_of, reach_of_name, shown
+from reconix.base.records import dataclass, field
 
 if TYPE_CHECKING:  # slow to import, and a minified system may lack it
     import ssl

@@ -9,10 +9,10 @@ Tested by ``tests/unit/base/test_progress_lines.py``.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from reconix.base.documents import JsonInput, show_json_line
 from reconix.base.progress import Stage
+from reconix.base.records import dataclass, field
 
 EVERY_SECONDS = 2.0
 

@@ -12,10 +12,10 @@ Tested by ``tests/unit/base/test_secret_values.py``.
 """
 
 import re
-from dataclasses import dataclass, field
 
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass, field
 
 MAX_BYTES = 1 << 20
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")

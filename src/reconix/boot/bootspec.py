@@ -22,10 +22,10 @@ Tested by ``tests/unit/boot/test_bootspec.py``.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass, replace
 
 SELF = "@toplevel@"
 MAX_BYTES = 1 << 20

@@ -21,9 +21,9 @@ Tested by ``tests/unit/boot/test_control.py``; with U-Boot's own programs by
 import re
 import struct
 import zlib
-from dataclasses import dataclass
 
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass
 from reconix.boot.disk import SECTOR, Disk, NotKept
 from reconix.boot.gpt import Partition
 from reconix.boot.tables import MAX_SLOTS, Slot, slot_name

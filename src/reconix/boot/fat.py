@@ -24,11 +24,11 @@ Tested by ``tests/compat/test_fat.py`` against fsck.fat and mtools.
 import hashlib
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
 from reconix.base.files import COPY_BYTES
+from reconix.base.records import dataclass, field
 from reconix.boot.fat_names import ARCHIVE, ENTRY_BYTES, FOLDER, LABEL, Named, aliased, entry
 from reconix.boot.tree import BadBootTree, BootFile, BootTree
 

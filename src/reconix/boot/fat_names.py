@@ -12,7 +12,8 @@ Tested by ``tests/unit/boot/test_fat_names.py``, and against mtools by ``tests/c
 """
 
 import struct
-from dataclasses import dataclass
+
+from reconix.base.records import dataclass
 
 ENTRY_BYTES = 32
 FOLDER, ARCHIVE, LABEL = 0x10, 0x20, 0x08

@@ -16,10 +16,10 @@ import itertools
 import re
 import struct
 import zlib
-from dataclasses import dataclass, replace
 from typing import NewType
 
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass, replace
 
 Lba = NewType("Lba", int)
 

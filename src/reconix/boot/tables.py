@@ -38,12 +38,12 @@ OVMF by ``tests/vm/test_firmware_and_slots.py``.
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NewType
 
 from reconix.base.errors import ReconixError
 from reconix.base.firmware import FirmwareKind
+from reconix.base.records import dataclass, replace
 from reconix.boot.disk import Disk, NotKept
 from reconix.boot.gpt import (
     ARRAY_BYTES,

@@ -35,10 +35,10 @@ Tested by ``tests/unit/boot/test_transitions.py``, with random histories of a wh
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import assert_never
 
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass, replace
 from reconix.boot.tables import Slot
 from reconix.boot.trial import (
     DEFAULT_ATTEMPTS,

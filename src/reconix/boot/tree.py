@@ -13,12 +13,12 @@ Tested by ``tests/unit/boot/test_tree.py`` and, with mtools, ``tests/compat/test
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconix.base.errors import ReconixError
 from reconix.base.files import COPY_BYTES, chunks
+from reconix.base.records import dataclass
 from reconix.store.images.nodes import ImageFile, ImageFolder, Node
 
 if TYPE_CHECKING:  # a start writes no slot

@@ -15,7 +15,6 @@ Tested by ``tests/unit/boot/test_trial.py`` and ``tests/unit/device/test_release
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +22,7 @@ from typing import TypeVar
 from reconix.base.documents import Fields, JsonInput, print_json
 from reconix.base.errors import ReconixError
 from reconix.base.files import read_bounded, write_durably
+from reconix.base.records import dataclass, field, replace
 from reconix.boot.tables import MAX_SLOTS, Slot
 
 VERSION = 1

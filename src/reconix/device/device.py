@@ -7,7 +7,6 @@ the slot says which installed generation it is. What neither shows, the ledger h
 Tested by ``tests/unit/device/test_device.py``.
 """
 
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from reconix.base.clock import REAL, Clock
 from reconix.base.documents import BadDocument
 from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile
+from reconix.base.records import dataclass, field
 from reconix.boot.disk import Disk
 from reconix.boot.oneshots.disk import DiskOneShot
 from reconix.boot.oneshots.oneshot import Firmware, OneShots

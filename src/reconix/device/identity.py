@@ -19,13 +19,13 @@ Tested by ``tests/unit/device/test_identity.py`` and ``tests/vm/test_schedule.py
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.digests import Digest
 from reconix.base.documents import BadDocument, Fields, print_json
 from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile, read_bounded, write_durably
+from reconix.base.records import dataclass
 from reconix.device.device import Device
 from reconix.device.paths import Paths
 from reconix.device.state.lock import exclusive_rw

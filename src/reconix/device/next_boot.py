@@ -19,9 +19,8 @@ prover play them on their own, and do not ask here.
 Tested by ``tests/unit/device/test_next_boot.py``, a table of cases.
 """
 
-from dataclasses import dataclass
-
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass
 from reconix.boot.tables import Slot
 from reconix.boot.trial import Phase, State
 from reconix.device.device import Device

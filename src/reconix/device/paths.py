@@ -9,8 +9,9 @@ real partition table in place of a disk, a plain folder in place of the system p
 place of firmware variables. The code under test is the same.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from reconix.base.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

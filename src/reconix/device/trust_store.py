@@ -29,11 +29,11 @@ Tested by ``tests/unit/device/test_trust_store.py``.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 
 from reconix.base import progress
 from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
 from reconix.base.files import BadFile, read_bounded, write_durably
+from reconix.base.records import dataclass, field, replace
 from reconix.boot.trial import Rest
 from reconix.device.device import Device
 from reconix.device.paths import Paths

@@ -9,11 +9,11 @@ Tested by ``tests/unit/store/test_closure.py``.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from reconix.base.digests import Digest
 from reconix.base.documents import print_json
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass
 from reconix.store.paths import StorePath
 
 _VERSION = 1

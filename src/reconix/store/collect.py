@@ -16,11 +16,11 @@ by ``tests/crash/test_store_crash.py``.
 """
 
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base import progress
 from reconix.base.files import remove_tree, sync_folder
+from reconix.base.records import dataclass
 from reconix.store.images.image import BadImage
 from reconix.store.intact import check_image
 from reconix.store.manifest import Manifest

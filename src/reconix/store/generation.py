@@ -21,7 +21,6 @@ Tested by ``tests/unit/store/test_generation.py``.
 """
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from reconix.base.digests import BadDigest, Digest
 from reconix.base.documents import BadDocument, Fields
 from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile, read_bounded
+from reconix.base.records import dataclass
 from reconix.store.paths import BadStorePath, StorePath
 
 VERSION = 2

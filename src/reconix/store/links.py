@@ -20,10 +20,10 @@ import itertools
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.files import COPY_BYTES
+from reconix.base.records import dataclass
 from reconix.store.nar import (
     MTIME,
     Content,

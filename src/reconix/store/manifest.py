@@ -13,11 +13,10 @@ reads the fields that it knows, which no release takes away.
 The byte format is ``docs/spec/manifest.md``. Tested by ``tests/unit/store/test_manifest.py``.
 """
 
-from dataclasses import dataclass
-
 from reconix.base.digests import BadDigest, Digest
 from reconix.base.documents import BadDocument, Fields, print_json
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass
 from reconix.store.paths import BadStorePath, StorePath
 
 VERSION = 2

@@ -32,12 +32,12 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
 from reconix.base.files import COPY_BYTES
+from reconix.base.records import dataclass
 from reconix.store.names import (
     MAX_DEPTH,
     MAX_NAME_BYTES,

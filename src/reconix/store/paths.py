@@ -17,10 +17,10 @@ Tested by ``tests/compat/test_nix_paths.py`` against ``nix store add-path``, ``n
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass
 
 STORE_DIR = "/nix/store"
 

@@ -9,11 +9,11 @@ Tested by ``tests/unit/store/test_scan.py``.
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from reconix.base.files import chunks
+from reconix.base.records import dataclass, field
 from reconix.store.images.nodes import (
     EXECUTABLE,
     LINK,

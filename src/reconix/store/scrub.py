@@ -19,12 +19,12 @@ import contextlib
 import enum
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from reconix.base.digests import Digest
 from reconix.base.files import forget_cached
+from reconix.base.records import dataclass, field, replace
 from reconix.store import fsverity
 from reconix.store.images.image import BadImage, Image
 from reconix.store.images.nodes import contents, files

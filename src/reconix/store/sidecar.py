@@ -25,9 +25,9 @@ import functools
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass
 from reconix.store.images.metadata import BadMetadata, check_metadata
 from reconix.store.images.nodes import Metadata
 from reconix.store.paths import BadStorePath, StorePath

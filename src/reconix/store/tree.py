@@ -11,10 +11,10 @@ Tested by ``tests/unit/store/test_tree.py``.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass
 from reconix.store.names import check_name, check_target
 from reconix.store.nar import (
     Content,

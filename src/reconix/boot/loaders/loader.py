@@ -15,12 +15,12 @@ Tested by ``tests/unit/boot/loaders/test_systemd_boot.py``.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass
 from reconix.boot.bootspec import BadBootSpec, BootSpec
 from reconix.boot.tree import BootTree
 from reconix.store.generation import Integrity

@@ -13,10 +13,10 @@ Tested by ``tests/unit/boot/loaders/test_systemd_boot.py`` and every boot in ``t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from reconix.base.records import dataclass
 from reconix.boot.loaders.loader import (
     BootSystem,
     Content,

@@ -27,9 +27,9 @@ import re
 import struct
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from reconix.base.records import dataclass
 from reconix.boot.loaders.arm_kernels import StartCommand, UnfitKernel
 from reconix.boot.loaders.loader import STORED, BootSystem, Content, check_default, slot_path
 from reconix.boot.tree import BadBootTree, BootTree

@@ -27,11 +27,11 @@ Tested by ``tests/crash/test_disk_one_shot.py`` at every step, by the prover, an
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconix.base.documents import BadDocument
 from reconix.base.files import read_bounded, remove_tree, rename_durably, sync_tree
+from reconix.base.records import dataclass, replace
 from reconix.boot.disk import Disk
 from reconix.boot.tables import Copy, Selection, Slot, read_selection, select_slot
 

@@ -32,9 +32,9 @@ Tested by ``tests/unit/boot/oneshots/test_foreign_settings.py``; on OVMF and sys
 
 import struct
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from reconix.base.records import dataclass
 from reconix.boot.gpt import Guid
 from reconix.boot.loaders.systemd_boot import entry_name
 from reconix.boot.oneshots.load_option import (

@@ -19,9 +19,9 @@ Tested by ``tests/unit/boot/oneshots/test_load_option.py`` and on OVMF by
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass
 from reconix.boot.gpt import Guid
 
 _ACTIVE = 1

@@ -15,11 +15,11 @@ Tested by ``tests/unit/boot/oneshots/test_oneshot.py`` and
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
 from reconix.base.files import read_bounded
+from reconix.base.records import dataclass
 from reconix.boot.control import PARTITION, Request, read_request, write_request
 from reconix.boot.disk import Disk
 from reconix.boot.gpt import BadPartitionTable, Guid

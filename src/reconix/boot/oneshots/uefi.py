@@ -16,8 +16,8 @@ Tested by ``tests/unit/boot/oneshots/test_uefi.py``, and on OVMF by
 import re
 import struct
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
+from reconix.base.records import dataclass
 from reconix.boot.gpt import BadPartitionTable, Guid
 from reconix.boot.loaders.systemd_boot import entry_name, system_of_entry
 from reconix.boot.oneshots import foreign_settings

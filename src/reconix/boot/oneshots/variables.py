@@ -15,11 +15,11 @@ import errno
 import fcntl
 import os
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
 from reconix.base.files import read_bounded
+from reconix.base.records import dataclass
 
 FOLDER = Path("/sys/firmware/efi/efivars")
 GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c"

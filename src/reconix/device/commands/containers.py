@@ -9,11 +9,11 @@ Tested by ``tests/unit/device/test_container_commands.py``.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from reconix.base.documents import JsonInput
 from reconix.base.errors import ReconixError, UsageError
 from reconix.base.process import reading, run, start
+from reconix.base.records import dataclass
 from reconix.device.device import Device
 from reconix.device.paths import Paths
 from reconix.device.settings.containers import Container, containers_object, read_containers

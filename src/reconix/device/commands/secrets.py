@@ -10,13 +10,13 @@ Tested by ``tests/unit/device/test_secret_commands.py`` and ``tests/vm/test_sche
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from reconix.base.documents import JsonInput
 from reconix.base.errors import ReconixError, UsageError
 from reconix.base.files import BadFile, read_bounded
 from reconix.base.process import CommandFailed, ProgramMissing, run, succeeds
+from reconix.base.records import dataclass
 from reconix.base.secret_values import MAX_BYTES, SENT_BYTES, SecretValue, check_name, unsealed
 from reconix.device.commands.restarting import Tell
 from reconix.device.device import Device

@@ -7,11 +7,11 @@ import contextlib
 import io
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconix.base.files import write_durably
+from reconix.base.records import dataclass
 from reconix.boot.tables import Slot
 from reconix.boot.trial import State
 from reconix.device.commands.restarting import Tell, restart

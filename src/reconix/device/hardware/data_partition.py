@@ -19,10 +19,10 @@ import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass
 from reconix.boot.gpt import SECTOR
 from reconix.device.paths import Paths
 

@@ -10,10 +10,10 @@ Tested by ``tests/unit/device/hardware/test_disk.py``.
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass
 from reconix.boot.disk import Disk, DiskFile
 from reconix.boot.gpt import SECTOR, Partition
 from reconix.device.paths import Paths

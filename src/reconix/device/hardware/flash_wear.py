@@ -18,12 +18,12 @@ Tested by ``tests/unit/device/hardware/test_flash_wear.py``.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile, read_bounded
+from reconix.base.records import dataclass
 from reconix.device.hardware.disk import disk_entry
 from reconix.device.paths import Paths
 

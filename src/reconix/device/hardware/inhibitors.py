@@ -12,11 +12,11 @@ Tested by ``tests/unit/device/hardware/test_restart.py`` and ``tests/vm/test_sof
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from reconix.base.documents import BadDocument, Json, parse_json
 from reconix.base.errors import ReconixError
 from reconix.base.process import CommandFailed, ProgramMissing, run
+from reconix.base.records import dataclass
 
 _LOGIN = "org.freedesktop.login1"
 _LIST = ("/org/freedesktop/login1", f"{_LOGIN}.Manager", "ListInhibitors")

@@ -20,10 +20,10 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.process import run
+from reconix.base.records import dataclass
 from reconix.device.paths import Paths
 
 BUFFER_KIB = 2048

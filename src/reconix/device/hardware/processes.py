@@ -8,10 +8,10 @@ Source: cgroups(7), proc(5), systemd.slice(5).
 Tested by ``tests/unit/device/hardware/test_processes.py``.
 """
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconix.base.files import BadFile, read_bounded
+from reconix.base.records import dataclass, field
 
 _MAX_REMEMBERED = 4096
 _MAX_BYTES = 1 << 14

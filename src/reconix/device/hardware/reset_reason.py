@@ -10,9 +10,9 @@ drivers/firmware/efi/efi-pstore.c for the names of the pieces.
 Tested by ``tests/unit/device/hardware/test_reset_reason.py``.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from reconix.base.records import dataclass
 from reconix.boot.trial import Reason
 from reconix.device.paths import Paths
 

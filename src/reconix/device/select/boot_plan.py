@@ -8,8 +8,8 @@ Tested by ``tests/unit/device/select/test_boot_plan.py``, a table of cases; on a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
+from reconix.base.records import dataclass, replace
 from reconix.boot.oneshots.foreign_settings import Setting
 from reconix.boot.tables import Slot
 from reconix.boot.transitions import Booted, advance

@@ -9,9 +9,9 @@ Tested by ``tests/unit/device/select/test_choose.py``.
 """
 
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from enum import Enum
 
+from reconix.base.records import replace
 from reconix.device.device import Device
 from reconix.device.settings.policy import read_policy
 from reconix.device.state.choice import Always, read_choice, wanted_always, well, write_choice

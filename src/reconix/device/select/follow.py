@@ -14,10 +14,10 @@ one, and the timer's unit asks again.
 Tested by ``tests/unit/device/select/test_follow.py`` and ``tests/vm/test_schedule.py``.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.files import BadFile, read_bounded, write_durably
+from reconix.base.records import dataclass
 from reconix.boot.trial import Reason, Verdict
 from reconix.device.device import Device
 from reconix.device.paths import Paths

@@ -14,12 +14,12 @@ Tested by ``tests/unit/device/select/test_start.py`` and ``tests/crash/test_agen
 import contextlib
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from reconix.base import progress
 from reconix.base.documents import BadDocument
 from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile, write_durably
+from reconix.base.records import dataclass
 from reconix.boot.oneshots.foreign_settings import Setting, Slots
 from reconix.boot.oneshots.variables import FirmwareRefuses
 from reconix.boot.tables import DiskIsShort, Selection, Slot, read_selection, repair

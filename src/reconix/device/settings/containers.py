@@ -15,10 +15,10 @@ Tested by ``tests/unit/device/settings/test_containers.py``.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from reconix.base.digests import Digest
 from reconix.base.documents import BadDocument, Fields, print_json
+from reconix.base.records import dataclass
 from reconix.store.paths import StorePath
 from reconix.store.registry import NotInstalled, Registry
 

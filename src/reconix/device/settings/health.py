@@ -20,11 +20,11 @@ Tested by ``tests/unit/device/settings/test_health.py``.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import assert_never
 
 from reconix.base.documents import Fields, JsonInput, print_json
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass
 from reconix.device.settings.containers import is_name
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry

@@ -8,11 +8,11 @@ a trial besides that of its health checks.
 Tested by ``tests/unit/device/settings/test_policy.py``.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 
 from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
 from reconix.base.firmware import FirmwareKind
+from reconix.base.records import dataclass
 from reconix.boot.trial import DEFAULT_ATTEMPTS, MAX_ATTEMPTS
 from reconix.device.settings.health import MAX_TIMEOUT_SECONDS
 from reconix.device.state.choice import DEFAULT_FAILURES, MAX_FAILURES

@@ -12,9 +12,9 @@ Tested by ``tests/unit/device/settings/test_removed.py``.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from reconix.base.documents import BadDocument
+from reconix.base.records import dataclass
 from reconix.store.paths import StorePath
 from reconix.store.registry import NotInstalled, Registry
 

@@ -11,9 +11,9 @@ Tested by ``tests/unit/device/settings/test_schedule.py``.
 """
 
 import time
-from dataclasses import dataclass
 
 from reconix.base.documents import Fields, print_json
+from reconix.base.records import dataclass
 from reconix.store.paths import StorePath
 from reconix.store.registry import NotInstalled, Registry
 

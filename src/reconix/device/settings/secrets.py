@@ -11,9 +11,9 @@ Tested by ``tests/unit/device/settings/test_secrets.py``.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from reconix.base.documents import Fields, print_json
+from reconix.base.records import dataclass
 from reconix.base.secret_values import check_name
 from reconix.store.paths import StorePath
 from reconix.store.registry import NotInstalled, Registry

@@ -15,9 +15,9 @@ Tested by ``tests/unit/device/settings/test_wifi.py`` and, with the real wpa_sup
 """
 
 import re
-from dataclasses import dataclass
 
 from reconix.base.documents import BadDocument, Fields, print_json
+from reconix.base.records import dataclass
 from reconix.base.secret_values import BadSecret, check_name
 
 VERSION = 1

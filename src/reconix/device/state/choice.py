@@ -21,11 +21,11 @@ What a newer agent has added stays (``docs/spec/memory.md``).
 Tested by ``tests/unit/device/select/test_choose.py``.
 """
 
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
 from reconix.base.files import BadFile, read_bounded, write_durably
+from reconix.base.records import dataclass, field, replace
 from reconix.boot.trial import Reason, Rest, Verdict, parse_verdict
 
 VERSION = 1

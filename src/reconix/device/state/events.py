@@ -12,11 +12,11 @@ Tested by ``tests/unit/device/state/test_events.py``.
 
 import json
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.documents import BadDocument, Fields
 from reconix.base.files import BadFile, read_bounded, write_durably
+from reconix.base.records import dataclass
 
 KEPT = 200
 MAX_BYTES = 4 << 20

@@ -12,11 +12,10 @@ CLOCK_MONOTONIC.
 Tested by ``tests/unit/device/state/test_last_check.py``.
 """
 
-from dataclasses import dataclass
-
 from reconix.base.address import without_login
 from reconix.base.documents import BadDocument, Fields, print_json
 from reconix.base.files import BadFile, read_bounded, write_durably
+from reconix.base.records import dataclass
 from reconix.device.paths import Paths
 
 VERSION = 1

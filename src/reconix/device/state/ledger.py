@@ -21,11 +21,11 @@ Tested by ``tests/unit/device/state/test_ledger.py`` and ``tests/unit/device/tes
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconix.base import progress
 from reconix.base.files import TooLarge, read_bounded, write_durably
+from reconix.base.records import dataclass, replace
 from reconix.boot.transitions import ended
 from reconix.boot.trial import Outcome, Phase, Reason, Result, State, Unlisted, Verdict
 from reconix.transfer.trust.keys import BadKey, KeySet, PublicKey, parse_value, print_value

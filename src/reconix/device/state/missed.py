@@ -12,10 +12,10 @@ Tested by ``tests/unit/device/state/test_missed.py``.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from reconix.base.documents import BadDocument, Fields, Json, JsonInput, print_json
 from reconix.base.files import BadFile, read_bounded, sync_folder, write_durably
+from reconix.base.records import dataclass, field
 from reconix.base.sizes import human
 from reconix.device.paths import Paths
 

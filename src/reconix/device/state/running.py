@@ -13,13 +13,13 @@ The result is written to ``/run/reconix/booted.json`` once a boot, and as ``KEY=
 Tested by ``tests/unit/device/state/test_running.py``.
 """
 
-from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
 from reconix.base.documents import BadDocument, Fields, print_json
 from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile, read_bounded, write_durably
+from reconix.base.records import dataclass, replace
 from reconix.boot.tables import Slot
 from reconix.boot.trial import SlotContent
 from reconix.device.paths import Paths

@@ -18,12 +18,12 @@ Tested by ``tests/unit/device/state/test_scrubbed.py``.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reconix.base.digests import BadDigest, Digest
 from reconix.base.documents import BadDocument, Fields, Json, JsonInput, print_json
 from reconix.base.files import BadFile, read_bounded, write_durably
+from reconix.base.records import dataclass, field, replace
 from reconix.device.paths import Paths
 from reconix.store.scrub import BEGIN, Damage, Kind
 

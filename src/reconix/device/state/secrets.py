@@ -19,10 +19,10 @@ Tested by ``tests/unit/device/state/test_secrets.py`` and ``tests/crash/test_sec
 import os
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.files import read_bounded, sync_folder, write_durably
+from reconix.base.records import dataclass
 from reconix.base.secret_values import MAX_BYTES, NAME, BadSecret, SecretValue, check_name
 from reconix.device.paths import Paths
 from reconix.device.settings.secrets import AskedSecret

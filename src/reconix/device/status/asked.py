@@ -7,9 +7,9 @@ Tested by ``tests/unit/device/status/test_asked.py``.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass
 from reconix.device.device import Device
 from reconix.device.settings.secrets import AskedSecret, read_secrets
 from reconix.device.state.running import UnknownBoot, read_running

@@ -12,11 +12,11 @@ what the kernel really says.
 import os
 import re
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
 from reconix.base.files import read_bounded
+from reconix.base.records import dataclass
 from reconix.boot.loaders.loader import VERITY
 from reconix.device.device import Device
 from reconix.device.hardware.kernel_log import read_kernel_log

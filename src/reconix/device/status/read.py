@@ -7,10 +7,10 @@ Tested by ``tests/unit/device/status/test_status.py``.
 """
 
 import time
-from dataclasses import dataclass
 
 from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile
+from reconix.base.records import dataclass
 from reconix.boot.trial import State
 from reconix.device.device import Device
 from reconix.device.hardware.flash_wear import FlashWear, read_flash_wear

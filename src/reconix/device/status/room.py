@@ -6,9 +6,9 @@ Tested by ``tests/unit/device/status/test_room.py``.
 """
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
+from reconix.base.records import dataclass
 from reconix.device.paths import Paths
 from reconix.device.state.data import NoData, data_of
 

@@ -8,9 +8,8 @@ Tested by ``tests/unit/device/update/test_apply.py``, ``tests/unit/device/test_f
 and ``tests/crash/test_agent_cut.py``.
 """
 
-from dataclasses import replace
-
 from reconix.base.errors import ReconixError
+from reconix.base.records import replace
 from reconix.boot.oneshots.oneshot import OneShots
 from reconix.boot.oneshots.variables import FirmwareRefuses
 from reconix.boot.tables import Slot

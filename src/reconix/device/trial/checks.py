@@ -13,11 +13,11 @@ Tested by ``tests/unit/device/trial/test_checks.py``.
 
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
 from reconix.base.process import CommandFailed, ProgramMissing, run, run_for_its_end, succeeds
+from reconix.base.records import dataclass
 from reconix.device.paths import Paths
 from reconix.device.settings.containers import health_timer_of, unit_of
 from reconix.device.settings.health import (

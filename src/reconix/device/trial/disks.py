@@ -17,12 +17,12 @@ Tested by ``tests/unit/device/trial/test_disks.py``; on a device by ``tests/vm/t
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base import progress
 from reconix.base.errors import ReconixError
 from reconix.base.files import write_durably
+from reconix.base.records import dataclass
 from reconix.boot.gpt import SECTOR
 from reconix.boot.tables import SlotTables
 from reconix.device.device import Device

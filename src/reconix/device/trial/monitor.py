@@ -12,10 +12,10 @@ Tested by ``tests/unit/device/trial/test_monitor.py``.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.clock import REAL, Clock
+from reconix.base.records import dataclass
 from reconix.device.settings.health import Check, Health
 from reconix.device.trial.checks import CONTAINERS, Finding, find
 

@@ -19,11 +19,11 @@ import os
 import select
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconix.base import progress
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass, field
 from reconix.device.device import Device
 from reconix.device.hardware import lookups
 from reconix.device.hardware.lookups import Event, Fork, LookUp, Lost

@@ -25,11 +25,11 @@ Tested by ``tests/unit/device/update/test_live.py`` and ``tests/crash/test_live_
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
 
 from reconix.base import progress
 from reconix.base.errors import ReconixError
 from reconix.base.process import CommandFailed, run
+from reconix.base.records import dataclass, replace
 from reconix.boot.transitions import Cancelled
 from reconix.boot.trial import Reason, State
 from reconix.device.device import Device

@@ -10,7 +10,6 @@ Tested by ``tests/unit/device/update/test_repository.py``.
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,6 +17,7 @@ from reconix.base import progress
 from reconix.base.address import has_login, without_login
 from reconix.base.documents import JsonInput
 from reconix.base.files import BadFile, read_bounded
+from reconix.base.records import dataclass, field
 from reconix.device.device import Device
 from reconix.device.state import last_check
 from reconix.device.trust_store import DOWNLOAD_LIMIT_BYTES, TrustStore
@@ -79,7 +79,7 @@ class Repository:
     limit_bytes: int = DOWNLOAD_LIMIT_BYTES
     authorities: str | None = None
     proxies: Mapping[str, str] = field(default_factory=dict)
-    retry: RetryPolicy = RetryPolicy()  # noqa: RUF009 - it is frozen
+    retry: RetryPolicy = RetryPolicy()
     meter: Meter = field(init=False)
 
     def __post_init__(self) -> None:

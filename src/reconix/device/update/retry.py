@@ -21,10 +21,9 @@ A clock that is set back while it waits makes it begin anew, so no date holds it
 wait itself. Tested by ``tests/unit/device/update/test_retry.py``.
 """
 
-from dataclasses import dataclass, field
-
 from reconix.base.documents import BadDocument, Fields, print_json
 from reconix.base.files import BadFile, read_bounded, write_durably
+from reconix.base.records import dataclass, field
 from reconix.boot.trial import Rest
 from reconix.device.device import Device
 from reconix.device.paths import Paths

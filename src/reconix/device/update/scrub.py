@@ -9,8 +9,8 @@ Tested by ``tests/unit/device/update/test_scrub.py``.
 
 import contextlib
 import time
-from dataclasses import dataclass, replace
 
+from reconix.base.records import dataclass, replace
 from reconix.device.device import Device
 from reconix.device.state.lock import Busy, exclusive_rw
 from reconix.device.state.scrubbed import (

@@ -11,9 +11,9 @@ Tested by ``tests/unit/device/update/test_stall.py``.
 
 import os
 import select
-from dataclasses import dataclass
 
 from reconix.base.clock import REAL, Clock
+from reconix.base.records import dataclass
 from reconix.transfer.format.stream import Read
 
 FIRST_SECONDS = 3600.0

@@ -9,10 +9,10 @@ Tested by ``tests/unit/device/update/test_verify.py``.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconix.base import progress
+from reconix.base.records import dataclass, field
 from reconix.boot.disk import DiskFile
 from reconix.boot.gpt import SECTOR
 from reconix.boot.tables import read_selection, slot_name

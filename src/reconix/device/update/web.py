@@ -26,7 +26,6 @@ import math
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -34,6 +33,7 @@ from reconix.base import progress
 from reconix.base.address import Address, Refused, shown
 from reconix.base.errors import ReconixError
 from reconix.base.http import BROKEN, Answer, Client, Limits, NoTls, Route
+from reconix.base.records import dataclass
 from reconix.transfer.format.stream import LinkFault
 
 if TYPE_CHECKING:  # slow to import, and a minified system may lack it

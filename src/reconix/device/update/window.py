@@ -12,10 +12,10 @@ Tested by ``tests/unit/device/update/test_window.py``.
 """
 
 import re
-from dataclasses import dataclass
 from time import struct_time
 
 from reconix.base.documents import BadDocument
+from reconix.base.records import dataclass
 from reconix.device.device import Device
 from reconix.device.settings.policy import read_policy
 from reconix.device.state.running import UnknownBoot, read_running

@@ -22,7 +22,8 @@ Tested by ``tests/unit/transfer/codecs/test_a64.py`` against ``objdump``.
 import re
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+
+from reconix.base.records import dataclass
 
 WORD_BYTES = 4
 

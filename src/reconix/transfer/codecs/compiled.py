@@ -17,9 +17,9 @@ import ctypes
 import functools
 import os
 from array import array
-from dataclasses import dataclass
 from pathlib import Path
 
+from reconix.base.records import dataclass
 from reconix.transfer.codecs.programs import Kind, Section
 
 MACHINES = ("aarch64", "x86_64")

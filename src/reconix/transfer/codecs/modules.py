@@ -34,13 +34,13 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from reconix.base.digests import Digest
 from reconix.base.memory import give_back
 from reconix.base.process import Answering, ProgramMissing, Word
+from reconix.base.records import dataclass
 
 MAX_SOURCE_BYTES = 1 << 18
 MAX_MADE_BYTES = 1 << 23

@@ -36,7 +36,8 @@ Tested by ``tests/unit/transfer/codecs/test_programs.py`` against ``readelf``.
 import enum
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+from reconix.base.records import dataclass
 
 ReadAt = Callable[[int, int], bytes]
 """Reads that many bytes at an offset; fewer only at the end."""

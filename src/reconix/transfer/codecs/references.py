@@ -36,9 +36,9 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import accumulate, compress, islice, repeat
 
+from reconix.base.records import dataclass
 from reconix.transfer.codecs import a64, compiled
 from reconix.transfer.codecs.compiled import Library, Steps
 from reconix.transfer.codecs.programs import (

@@ -16,9 +16,9 @@ Tested by ``tests/unit/transfer/codecs/test_renames.py``.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 from reconix.base.digests import Digest
+from reconix.base.records import dataclass, field
 from reconix.store.paths import STORE_DIR, StorePath
 
 _HASH_BYTES = 32

@@ -20,9 +20,9 @@ Tested by ``tests/unit/transfer/format/test_bases.py``.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
+from reconix.base.records import dataclass
 from reconix.store.manifest import MAX_IMAGES, ImageEntry, Manifest
 from reconix.store.paths import StorePath
 from reconix.transfer.format.manifest_difference import Places, Staying

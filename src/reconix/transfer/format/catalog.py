@@ -15,9 +15,9 @@ Tested by ``tests/unit/transfer/format/test_catalog.py``.
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
+from reconix.base.records import dataclass
 from reconix.store.paths import BadStorePath, StorePath
 from reconix.transfer.format.stream import MAX_BASES, Header
 

@@ -47,9 +47,9 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass, field
 from reconix.store.images.erofs import MAX_NODES
 from reconix.store.images.nodes import MAX_INLINE_BYTES
 from reconix.transfer.codecs.packs import Pack

@@ -20,10 +20,10 @@ The format, byte by byte: ``docs/spec/stream.md``, *Manifest*. Tested by
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from reconix.base.digests import Digest
+from reconix.base.records import dataclass
 from reconix.store.manifest import MAX_IMAGES, ImageEntry, Manifest
 from reconix.store.paths import StorePath, base32_decode, base32_encode
 from reconix.transfer.codecs.renames import Renames

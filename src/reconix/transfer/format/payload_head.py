@@ -10,9 +10,9 @@ The format, byte by byte: ``docs/spec/stream.md``, *Payload*. Tested by
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from reconix.base.digests import Digest
+from reconix.base.records import dataclass
 from reconix.store.images.erofs import MAX_NODES
 from reconix.store.manifest import BadManifest, Manifest
 from reconix.store.paths import BadStorePath

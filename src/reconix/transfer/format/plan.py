@@ -42,10 +42,10 @@ import enum
 import operator
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import accumulate, chain
 from typing import Protocol
 
+from reconix.base.records import dataclass
 from reconix.store.images.metadata import BadMetadata, check_metadata
 from reconix.store.images.nodes import MAX_ATTRIBUTES_BYTES, Attributes, Metadata
 from reconix.store.names import (

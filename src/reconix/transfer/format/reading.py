@@ -9,8 +9,8 @@ Tested by ``tests/unit/transfer/receiving/test_receive.py`` and
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from reconix.base.records import dataclass
 from reconix.store.manifest import Manifest
 from reconix.store.paths import StorePath
 from reconix.transfer.format.bases import View, parse_views

@@ -13,9 +13,9 @@ The format, byte by byte: ``docs/spec/stream.md``, *Repairs*. Tested by
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from reconix.base.records import dataclass
 from reconix.store.images.image import MAX_IMAGE_BYTES
 from reconix.store.images.nodes import MAX_INLINE_BYTES, MAX_SIZE
 from reconix.store.images.verity import DIGEST_BYTES

@@ -24,11 +24,11 @@ Tested by ``tests/unit/transfer/format/test_stream.py``.
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from reconix.base import progress
 from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass
 from reconix.store.paths import BadStorePath, StorePath
 from reconix.transfer.format import merkle
 from reconix.transfer.format.merkle import HASH_BYTES

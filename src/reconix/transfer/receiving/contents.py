@@ -23,12 +23,12 @@ Tested by ``tests/unit/transfer/receiving/test_contents.py`` and
 import contextlib
 import os
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree, sync_file_system, sync_folder
+from reconix.base.records import dataclass, field
 from reconix.store import fsverity
 from reconix.store.images.nodes import MAX_INLINE_BYTES, ImageFile
 from reconix.store.images.verity import VerityHash

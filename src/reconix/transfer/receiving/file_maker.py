@@ -6,9 +6,9 @@ Tested by ``tests/unit/transfer/receiving/test_receive.py``.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import BinaryIO
 
+from reconix.base.records import dataclass
 from reconix.store.images.nodes import MAX_SIZE, ImageFile, Metadata, Node
 from reconix.transfer.codecs.modules import CannotCompile
 from reconix.transfer.codecs.packs import BadPack, Pack

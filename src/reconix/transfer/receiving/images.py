@@ -12,12 +12,12 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree, rename_durably, sync_file, sync_folder
+from reconix.base.records import dataclass, field
 from reconix.store import fsverity
 from reconix.store.images.erofs import Written, write_image
 from reconix.store.images.image import BadImage

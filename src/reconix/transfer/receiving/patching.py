@@ -10,9 +10,9 @@ Tested by ``tests/unit/transfer/sending/test_deltas.py``.
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from reconix.base.records import dataclass, field
 from reconix.transfer.codecs import packs
 from reconix.transfer.codecs.modules import CannotCompile, Compiler
 from reconix.transfer.codecs.packs import Pack

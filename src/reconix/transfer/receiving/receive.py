@@ -25,10 +25,10 @@ Tested by ``tests/unit/transfer/receiving/test_receive.py`` and ``tests/crash/te
 import contextlib
 import errno
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 from reconix.base import progress
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass, field
 from reconix.store.images.erofs import INODE, TooLargeForImage
 from reconix.store.images.image import BadImage
 from reconix.store.manifest import Manifest

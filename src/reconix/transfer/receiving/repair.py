@@ -14,10 +14,10 @@ Tested by ``tests/unit/transfer/receiving/test_repair.py`` and ``tests/crash/tes
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass, field
 from reconix.store.images.image import BadImage
 from reconix.store.images.nodes import contents
 from reconix.store.manifest import ImageEntry

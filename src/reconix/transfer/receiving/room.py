@@ -18,10 +18,10 @@ Tested by ``tests/crash/test_receive_room.py``, on file systems that have just t
 import itertools
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass
 from reconix.store import fsverity
 from reconix.store.collect import collect
 from reconix.store.images.verity import most_kept_bytes

@@ -10,9 +10,9 @@ Tested by ``tests/unit/transfer/receiving/test_receive.py``.
 import os
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
 
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass, field
 from reconix.store.images.image import BadImage
 from reconix.store.images.nodes import ImageFile, ImageFolder, Node, contents
 from reconix.store.intact import a_few

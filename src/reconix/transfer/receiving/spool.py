@@ -17,12 +17,12 @@ Tested by ``tests/unit/transfer/receiving/test_spool.py``.
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from reconix.base.errors import ReconixError
 from reconix.base.files import sync_file, sync_folder
+from reconix.base.records import dataclass
 from reconix.transfer.format.stream import (
     FRAME_BYTES,
     BadStream,

@@ -9,9 +9,9 @@ Tested by ``tests/unit/transfer/receiving/test_receive.py``.
 import os
 from bisect import insort
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from operator import itemgetter
 
+from reconix.base.records import dataclass, field
 from reconix.store.images.nodes import (
     EXECUTABLE,
     LINK,

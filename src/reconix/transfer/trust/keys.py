@@ -18,10 +18,10 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
 from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass, replace
 from reconix.base.small_order import is_small_order
 from reconix.transfer.trust.ed25519 import KEY_BYTES
 

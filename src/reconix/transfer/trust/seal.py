@@ -15,9 +15,9 @@ Format: ``docs/spec/stream.md``, *Seal*. Tested by ``tests/unit/transfer/trust/t
 
 import base64
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from reconix.base.documents import BadDocument, Fields, JsonInput
+from reconix.base.records import dataclass
 from reconix.transfer.trust.ed25519 import KEY_BYTES, SIGNATURE_BYTES
 from reconix.transfer.trust.keys import MAX_KEYS, MAX_SET_BYTES, KeySet, parse_key_set, print_value
 

@@ -15,9 +15,9 @@ Tested by ``tests/unit/transfer/trust/test_trust.py``.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from reconix.base.errors import ReconixError
+from reconix.base.records import dataclass
 from reconix.transfer.trust.ed25519 import is_signed
 from reconix.transfer.trust.keys import BadKey, KeySet
 from reconix.transfer.trust.seal import Seal, Signature, SignedKeySet, keys_statement
