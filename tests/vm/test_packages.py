@@ -69,13 +69,16 @@ class Use:
         return re.search(self.says.replace("VISIT", str(visit)), said, re.DOTALL) is not None
 
 
-KEPT_FOR_VISITS = """
+KEPT_FOR_VISITS = {
+    "spare": '\n[minify]\nkeep = ["/usr/bin/timedatectl"]\n',
+    "default": """
 [minify]
 keep = [
     "package:coreutils", "package:grep", "package:sed", "package:tar", "package:util-linux",
     "package:mount", "package:redis-tools", "package:postgresql-client-17", "/usr/bin/psql",
 ]
-"""
+""",
+}
 """A minified system has no program that only a visitor uses."""
 TABLE = "create table if not exists visits (id serial)"
 USES = (
@@ -379,8 +382,9 @@ def make_project(folder: Path, time_port: int) -> Project:
     machine = folder / "hosts/box/machine.toml"
     machine.write_text(as_wanted(machine.read_text()))
     if MINIFY in machine.read_text():
-        system = folder / "hosts/box/systems/default.toml"
-        system.write_text(system.read_text() + KEPT_FOR_VISITS)
+        for name, kept in KEPT_FOR_VISITS.items():
+            system = folder / f"hosts/box/systems/{name}.toml"
+            system.write_text(system.read_text() + kept)
     rules = folder / "files/nftables.conf"
     rules.write_text(rules.read_text().replace("@time_port@", str(time_port)))
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key")

@@ -18,7 +18,11 @@ from reconix.store.generation import UnknownSystem
 def order(machine: Machine, system: str | None) -> list[str]:
     with exclusive_rw(machine.paths):
         order_reset(machine.device, system=system)
-    return sorted(path.name for path in (machine.place / "data").iterdir())
+    return ordered(machine)
+
+
+def ordered(machine: Machine) -> list[str]:
+    return sorted(path.name for path in (machine.place / "data").glob(".*"))
 
 
 def test_orders_add_up_until_they_are_carried_out(machine: Machine) -> None:
@@ -33,7 +37,7 @@ def test_a_system_that_does_not_exist_is_refused(machine: Machine) -> None:
     machine.boot()
     with pytest.raises(UnknownSystem):
         order(machine, "../shared")
-    assert list((machine.place / "data").iterdir()) == []
+    assert ordered(machine) == []
 
 
 def test_nothing_is_reset_under_a_trial(machine: Machine) -> None:
@@ -61,7 +65,7 @@ def test_w4_what_a_program_has_nested_is_deleted_too(machine: Machine) -> None:
     (machine.place / "data/.discarded").mkdir()
     with nested(machine.place / "data/.discarded/web", depth=20, name="n" * 255):
         discard(machine.device)
-        assert list((machine.place / "data").iterdir()) == []
+        assert ordered(machine) == []
 
 
 def test_a_device_without_data_says_so(machine: Machine) -> None:
