@@ -15,7 +15,7 @@ not healthy                the device restarts
 =========================  ========================================================================
 
 Tested by ``tests/unit/device/select/test_live_generation.py`` and
-``tests/vm/test_live_containers.py``.
+``tests/vm/test_containers.py``.
 """
 
 from reconix.base.errors import ReconixError
