@@ -55,6 +55,7 @@ def test_p13_a_cut_removal_leaves_the_value_or_nothing(machine: Machine) -> None
 
 
 def test_p13_a_device_whose_first_start_is_cut_makes_its_key_at_the_next(machine: Machine) -> None:
+    machine.paths.device_key.unlink()
     for place in states(machine.place, lambda: make_device_key(machine.paths), at_least=4):
         left = cut(machine, place)
         key = left.paths.device_key

@@ -93,7 +93,8 @@ def test_n1_a_server_that_crawls_is_given_up(serve: Serve) -> None:
                 request.wfile.write(b"x")
                 time.sleep(0.1)
 
-    with pytest.raises(LinkFailed, match=r"only \d+ bytes in 0.5 s"):
+    # Where this machine is busy, it may crawl so slowly that nothing comes at all.
+    with pytest.raises(LinkFailed, match=r"only \d+ bytes in 0.5 s|timed out"):
         load(serve(crawl))
 
 
