@@ -13,6 +13,7 @@ Source: Python documentation, *dataclasses*. Tested by ``tests/unit/base/test_re
 beside the real ones.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from operator import attrgetter, ge, gt, le, lt
 from typing import Any, ClassVar, Literal, TypeVar, get_origin
@@ -62,7 +63,6 @@ def dataclass(
 
     Raises:
         ValueError: the default of a field can be changed, and all objects would share it.
-        TypeError: a class has a method of its own that would be made.
     """
     return lambda cls: _made(cls, is_frozen=frozen, has_order=order)
 
@@ -89,6 +89,8 @@ def _made(cls: type[T], *, is_frozen: bool, has_order: bool) -> type[T]:
     namespace = {name: each for name, each in vars(cls).items() if name not in {*names, *_LEFT}}
     inherited = {name for base in cls.__mro__[1:] for name in _slots(base)}
     namespace["__slots__"] = tuple(name for name in names if name not in inherited)
+    if "__eq__" in namespace and namespace["__hash__"] is None:
+        del namespace["__hash__"]  # Python has set it, not who wrote the class
     for name, method in _methods(fields, is_frozen=is_frozen, has_order=has_order):
         namespace.setdefault(name, method)
     namespace |= _description(cls.__name__, fields, is_frozen=is_frozen, has_order=has_order)
@@ -186,9 +188,7 @@ def _refusal(
 ) -> Callable[..., None]:
     def refuse(self: object, name: str, *value: object) -> None:
         if name in names:
-            from dataclasses import FrozenInstanceError  # late: it is not to happen
-
-            raise FrozenInstanceError(f"cannot {what} field {name!r}")
+            raise AttributeError(f"cannot {what} field {name!r}")
         otherwise(self, name, *value)
 
     return refuse
@@ -276,13 +276,12 @@ def _description(
     name: str, fields: tuple[Field, ...], *, is_frozen: bool, has_order: bool
 ) -> dict[str, object]:
     def real() -> type:
-        import dataclasses  # late: it is slow, and nobody on a device asks
-
-        field: Callable[..., object] = dataclasses.field
-        written = [(each.name, each.kind, field(**each.arguments)) for each in fields]
-        return dataclasses.make_dataclass(
-            *(name, written), slots=True, frozen=is_frozen, order=has_order, kw_only=False
+        library: Any = sys.modules["dataclasses"]  # whoever asks has it; a device need not
+        written = [(each.name, each.kind, library.field(**each.arguments)) for each in fields]
+        made: type = library.make_dataclass(
+            *(name, written), slots=True, frozen=is_frozen, order=has_order
         )
+        return made
 
     asked = ("__dataclass_fields__", "__dataclass_params__")
     return {_FIELDS: fields, **{each: _Described(each, real) for each in asked}}

@@ -29,6 +29,9 @@ CONTAINER_PROGRAMS = {
 WEB_MODULES = {"ssl": "servers of updates that speak https"}
 """Modules that the agent imports only where ``update.url`` is set, or ``--from`` names a server."""
 
+TYPING_MODULES = {"dataclasses": "what `base/records.py` is to mypy"}
+"""Modules that the agent's files import for their types alone."""
+
 CONTAINER_SCRIPT = "container"
 """What lies beside the agent and is started by the units of containers only."""
 

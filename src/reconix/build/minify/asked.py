@@ -41,6 +41,7 @@ def wanted(
         updates: where its devices look for them.
     """
     modules = {*zipapp.foreign_modules(), *needs.LATE_MODULES}
+    modules -= needs.TYPING_MODULES.keys()
     modules -= set() if updates.url else needs.WEB_MODULES.keys()
     libraries = needs.LIBRARIES.keys() - (set() if kernel.is_lz4 else needs.LZ4_LIBRARIES.keys())
     own = {each.name for each in packages if each.is_of_project}
