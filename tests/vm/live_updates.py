@@ -30,6 +30,7 @@ network = "host"
 ports = ["9000:9000"]
 init = true
 [health]
+timeout = "3min"
 checks = [{{ failed_units = 0 }}]
 """
 SERVES = '"python3", "-m", "http.server", "--directory", "/srv/pages", "9000"'
