@@ -1,4 +1,4 @@
-"""Show what a device took time for at its last start: phases, and units of systemd.
+"""Show what a device took time for at its last start: phases and units.
 
     reconix timeline                   the virtual device that `reconix run` has started
     reconix timeline --svg start.svg   the same as a picture
