@@ -46,7 +46,7 @@ START_SECONDS = 4 * BOOT_SECONDS
 """So many services start, each emulated."""
 FIRST_START_SECONDS = 2 * BOOT_SECONDS
 RESTS = "! systemctl is-active reconix-watch.service"
-SOFT_REBOOTS = "sed -n s/SOFT_REBOOTS=//p /run/reconix/booted"
+SOFT_REBOOTS = ". /run/reconix/booted; echo $SOFT_REBOOTS"
 RETAINED = "mosquitto: a retained message"
 OPERATOR = "runuser -u operator --"
 
