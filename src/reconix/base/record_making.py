@@ -23,6 +23,7 @@ Key = Callable[[Any], tuple[object, ...]]
 
 _NOTHING = object()
 _FIELDS = "__record_fields__"
+_LEFT = ("__dict__", "__weakref__")
 _ORDER = {"__lt__": lt, "__le__": le, "__gt__": gt, "__ge__": ge}
 
 
@@ -99,9 +100,6 @@ def _made(cls: type[T], *, is_frozen: bool, has_order: bool) -> type[T]:
     if "__init__" not in vars(cls):
         type.__setattr__(made, "__init__", _first_init(made, fields, is_frozen=is_frozen))
     return made
-
-
-_LEFT = ("__dict__", "__weakref__")
 
 
 def _slots(base: type) -> Iterator[str]:

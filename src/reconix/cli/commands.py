@@ -18,19 +18,8 @@ from typing import Protocol, cast
 NAMES = (
     *("init", "import", "check", "fmt", "show", "options", "diff", "lock", "build", "why", "size"),
     *("containers", "sbom", "image", "install", "run", "shell", "logs", "timeline", "cp", "keys"),
-    *(
-        "secrets",
-        "send",
-        "publish",
-        "deploy",
-        "repair",
-        "rescue",
-        "status",
-        "store",
-        "prove",
-        "doctor",
-    ),
-    *("completion",),
+    *("secrets", "send", "publish", "deploy", "repair", "rescue", "status", "store", "prove"),
+    *("doctor", "completion"),
 )
 """All commands, in the order in which a user meets them."""
 
