@@ -5,6 +5,8 @@ A device that restarts does not answer for a while, so it is asked again and aga
 Tested by ``tests/unit/fleet/test_trial.py``.
 """
 
+from collections.abc import Iterator
+
 from reconix.base import progress
 from reconix.base.clock import turns
 from reconix.base.errors import ReconixError
@@ -52,9 +54,8 @@ def wait(
     """
     device = delivery.device
     with progress.stage("trial"):
-        for _ in turns(pause_seconds, seconds=seconds):
-            now = _ask(device)
-            if now is not None and is_over(delivery.before, now, delivery.target):
+        for now in _answers(device, pause_seconds, seconds):
+            if is_over(delivery.before, now, delivery.target):
                 _expect_committed(device, now, delivery.target)
                 return now
     raise NoOutcome(
@@ -79,10 +80,7 @@ def wait_live(
     """
     device = delivery.device
     with progress.stage("start"):
-        for _ in turns(pause_seconds, seconds=seconds):
-            now = _ask(device)
-            if now is None:
-                continue
+        for now in _answers(device, pause_seconds, seconds):
             if now.boot_id != delivery.before.boot_id:
                 raise FellBack(device.to, now.left or Ended("left", "", "it has restarted", "", ""))
             if now.runs == str(delivery.target) and not now.is_unproven:
@@ -93,12 +91,14 @@ def wait_live(
     )
 
 
-def _ask(device: Remote) -> DeviceStatus | None:
-    """How the device is; nothing while it restarts."""
-    try:
-        return device.status()
-    except NotReached:
-        return None
+def _answers(device: Remote, pause_seconds: float, seconds: float) -> Iterator[DeviceStatus]:
+    """How the device is, again and again; it says nothing while it restarts."""
+    for _ in turns(pause_seconds, seconds=seconds):
+        try:
+            now = device.status()
+        except NotReached:
+            continue
+        yield now
 
 
 def is_over(before: DeviceStatus, now: DeviceStatus, target: StorePath) -> bool:
