@@ -333,7 +333,7 @@ def _fetched(url: str) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, object]]:
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Visit | str]]:
     Need()(*PROGRAMS, "openssl", "ssh-keyscan")
     folder = tmp_path_factory.mktemp("packages")
     clock = Clock()
@@ -342,9 +342,10 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, object]
     project.reconix("lock")
     image = project.image()
     update(project)
-    found: dict[str, object] = {}
+    found: dict[str, Visit | str] = {}
     with started(image, folder, project.login) as device:
-        found["first"] = visit(device, project, 1)
+        found["first"] = first = visit(device, project, 1)
+        tell(first)
         device.switch("spare")
         device.wait_for("spare", soft_reboots=1, seconds=START_SECONDS)
         found["spare"] = time_of_the_spare_system(device)
@@ -356,6 +357,13 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, object]
         found["updated"] = visit(device, project, 2)
     clock.socket.close()
     yield found
+
+
+def tell(first: Visit) -> None:
+    """Print what was wrong at once: nothing is judged if the device does not come back."""
+    for use in USES:
+        if not use.is_right(first.said[use.of], 1):
+            print(f"{use.of}: {use.line}\n{first.said[use.of]}\n")
 
 
 @contextlib.contextmanager

@@ -125,6 +125,11 @@ def _try_starts(store: ChrootStore, inputs: Inputs, minimal: StorePath, architec
         recipes.realise(store, recipe, make)
 
 
+def _stays(found: Reasons, path: str) -> bool:
+    """Whether a path stays; the folders at the top are links into ``usr``."""
+    return path in found.stays or f"usr/{path}" in found.stays
+
+
 def useless(wanted: Wanted, found: Reasons, root: Path) -> Iterator[str]:
     """What the configuration names and what is not there, so that it keeps nothing.
 
@@ -139,7 +144,7 @@ def useless(wanted: Wanted, found: Reasons, root: Path) -> Iterator[str]:
             or any((root / INFO).glob(f"{name}:*.list")),
             "suggested": name in features,
             "module": True,  # told by whoever has the kernel
-        }.get(kind, each.strip("/") in found.stays)
+        }.get(kind, _stays(found, each.strip("/")))
         if not there:
             yield f"minify.keep: {each} keeps nothing, it is not there"
     for each in wanted.without:

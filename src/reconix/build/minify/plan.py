@@ -35,6 +35,8 @@ from reconix.build.software.owners import Owners
 
 _MAX_SETTINGS_BYTES = 1 << 18
 _INIT = "usr/lib/systemd/systemd"
+_ANY_PAM_SERVICE = "etc/pam.d/other"
+"""What every program reaches that uses PAM."""
 _UNITS = re.compile(r"etc/systemd/(?:system|user|system-generators)/.*")
 _OF_CONTAINERS = re.compile(rf"nix/store/[^/]+-reconix-device/{CONTAINER_SCRIPT}")
 _PYTHON_LIBRARY = re.compile(r".*/libpython3[^/]*\.so[^/]*")
@@ -131,6 +133,8 @@ class _Edges:
         if content.startswith(MAGIC):
             for edge in self.elf.of(path, content):
                 yield from self._with_folder(edge, path)
+                if edge.target == _ANY_PAM_SERVICE:
+                    yield from self.packages.asked_of_pam(path)
         elif is_drop_in(path):
             yield from self.units.of_drop_in(path)
         else:
@@ -236,11 +240,15 @@ def _kept(files: Files, edges: _Edges, wanted: Wanted) -> Iterator[tuple[str, st
                 (path, _KEPT_WITH_PACKAGE) for path in paths if not rules.is_for_readers(path)
             )
         elif not colon:
-            place = files.find(each)
-            if place is not None:
-                is_folder = files.nodes[place].is_folder
-                named = files.below(place) if is_folder else (place,)
-                yield from ((path, KEPT) for path in named)
+            yield from ((path, KEPT) for path in _named(files, each.strip("/")))
+
+
+def _named(files: Files, path: str) -> Iterator[str]:
+    """What is meant by a path that may lead through links, which are meant too."""
+    way = files.way(path)
+    if way is not None and way.end in files.nodes:
+        is_folder = files.nodes[way.end].is_folder
+        yield from (*way.links, *(files.below(way.end) if is_folder else (way.end,)))
 
 
 def _seeds(files: Files, edges: _Edges, wanted: Wanted) -> Iterator[Edge]:

@@ -143,7 +143,8 @@ ALL = (
     ),
     Rule(
         "package manager",
-        r"var/lib/dpkg/(?!status$).*|var/lib/(?:apt|pam|ucf|debconf)/.*|var/cache/(?:apt|debconf)/.*"
+        r"var/lib/dpkg/(?!status$).*|var/lib/(?:apt|pam|ucf|debconf|python)/.*|var/lib/shells\.state"
+        r"|var/cache/(?:apt|debconf)/.*"
         r"|usr/bin/(?:dpkg|dpkg-[^/]*|apt|apt-[^/]*|debconf[^/]*|deb-systemd-[^/]*|ucf[^/]*)"
         r"|usr/sbin/(?:dpkg-[^/]*|update-(?!ca-cert)[^/]*|add-shell|remove-shell|invoke-rc\.d"
         r"|service|pam-auth-update|pam_getenv|policy-rc\.d)"
@@ -216,6 +217,13 @@ ALL = (
         "there is no policy of SELinux",
         _has("etc/selinux/config"),
         "a package has one",
+    ),
+    Rule(
+        "catalogs of document types",
+        r"etc/(?:sgml|xml)/.*|var/lib/(?:sgml-base|xml-core)/.*",
+        "nobody checks documents against them on a device",
+        _asked("sgml-base", "xml-core", "libxml2-utils"),
+        "`sgml-base`, `xml-core` or `libxml2-utils` is among the packages",
     ),
     Rule("skeletons of homes", r"etc/skel/.*", "nobody is added on a device"),
     Rule(

@@ -40,6 +40,7 @@ _MAX_LIST_BYTES = 64 << 20
 _COMPILED = re.compile(r"(?P<folder>.*/)__pycache__/(?P<name>[^/]+)\.cpython-\d+(\.opt-\d)?\.pyc")
 _RECORD = re.compile(rf"{INFO}/(?P<name>[a-z0-9][a-z0-9+.-]*?)(?::[a-z0-9-]+)?\.[a-z0-9_-]+")
 _SCRIPTS = ("preinst", "postinst")
+_NAMED = re.compile(rb"(?<![\w./-])/[\w.+:@~/-]+")
 
 
 class How(enum.Enum):
@@ -75,6 +76,7 @@ class Owners:
         self._folders = dict(_linked_folders(root))
         self._listed: dict[str, list[str]] = {}
         self._diverted: dict[str, str] = {}
+        self._named: dict[str, dict[str, None]] | None = None
         for package, paths in sorted(lists.items()):
             for path in paths:
                 self._add(package, path, diversions)
@@ -134,14 +136,11 @@ class Owners:
 
     def makers(self, path: str) -> tuple[str, ...]:
         """The packages whose scripts name a path that was made when they were installed."""
-        named = re.compile(rb"(?<![\w./-])/%s(?![\w-])" % re.escape(os.fsencode(path)))
-        return tuple(
-            dict.fromkeys(
-                file.name.rpartition(".")[0].partition(":")[0]
-                for file in sorted((self.root / INFO).iterdir())
-                if file.suffix[1:] in _SCRIPTS and named.search(_read(file))
-            )
-        )
+        if self._named is None:
+            self._named = {}
+            for package, named in _named_by_scripts(self.root / INFO):
+                self._named.setdefault(named, {})[package] = None
+        return tuple(self._named.get(path, ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +185,23 @@ def parse_diversions(content: bytes) -> dict[str, Diversion]:
         path.strip("/"): Diversion(to.strip("/"), by)
         for path, to, by in zip(lines[0::3], lines[1::3], lines[2::3], strict=False)
     }
+
+
+def _named_by_scripts(info: Path) -> Iterator[tuple[str, str]]:
+    """Each package and what its scripts name, and the folders above that."""
+    for file in sorted(info.iterdir()) if info.is_dir() else ():
+        if file.suffix[1:] in _SCRIPTS:
+            package = file.name.rpartition(".")[0].partition(":")[0]
+            for named in set(_NAMED.findall(_read(file))):
+                for path in _with_parents(os.fsdecode(named)):
+                    yield package, path
+
+
+def _with_parents(path: str) -> Iterator[str]:
+    path = path.rstrip(".").strip("/")
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
 
 
 def _linked_folders(root: Path) -> Iterator[tuple[str, str]]:

@@ -103,7 +103,14 @@ def test_what_a_root_came_from_is_known_afterwards(store: ChrootStore, tmp_path:
 
 
 def test_what_keeps_nothing_is_told(store: ChrootStore, tmp_path: Path) -> None:
-    keep = ("/missing", "/usr/bin/idle", "package:tool", "package:none", "suggested:tpm")
+    keep = (
+        "/missing",
+        "/usr/bin/idle",
+        "/bin/ping",
+        "package:tool",
+        "package:none",
+        "suggested:tpm",
+    )
     given = inputs(
         store,
         tmp_path,

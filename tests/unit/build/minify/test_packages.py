@@ -12,7 +12,8 @@ from reconix.build.software.owners import Owners
 INFO = "var/lib/dpkg/info"
 FILES = (
     *("usr/bin/air", "usr/bin/air-tool", "etc/air.conf", "usr/lib/udev/rules.d/air.rules"),
-    *("usr/share/air/x", "usr/share/air/y", "usr/share/both/a", "etc/pam.d/air"),
+    *("usr/share/air/x", "usr/share/air/y", "usr/share/both/a"),
+    *("etc/pam.d/air", "etc/pam.d/air-i", "etc/pam.d/air-tool", "usr/lib/pam.d/breath"),
     "etc/alternatives/x",
 )
 ROOT = {
@@ -24,6 +25,10 @@ ROOT = {
     "var/log/air": None,
     "var/log/full/old": "",
     "usr/bin/python3": "",
+    **dict.fromkeys(("etc/air/made", "etc/air/1/main", "var/lib/air-data/db"), "made"),
+    **dict.fromkeys(("etc/ssl/own", "etc/ld.so.cache", "var/lib/systemd/x", "var/cache/x"), "made"),
+    f"{INFO}/air.postinst": "touch /etc/air/made\ncp x $folder/1/main\n",
+    f"{INFO}/data.postinst": "init /var/lib/air-data/db.\n",
     f"{INFO}/air.list": "".join(f"/{path}\n" for path in (*FILES, "var/lib/air", "usr/lib/empty")),
     f"{INFO}/other.list": "/usr/share/both/b\n",
     f"{INFO}/data.list": "/usr/share/data/map\n",
@@ -42,9 +47,20 @@ def test_a_package_that_stays_brings_settings_folders_and_what_it_hands_over(
 ) -> None:
     found = edges(tmp_path)
     assert [edge.target for edge in found.of("usr/bin/air")] == [
-        *("etc/air.conf", "usr/lib/udev/rules.d/air.rules", "var/lib/air"),
+        *("etc/pam.d/air", "etc/pam.d/air-i", "etc/air.conf"),
+        *("usr/lib/udev/rules.d/air.rules", "var/lib/air", "etc/air/made"),
     ]
-    assert not list(found.of("usr/bin/air-tool"))  # said once
+    assert [edge.target for edge in found.of("usr/bin/air-tool")] == [  # the rest is said once
+        "etc/pam.d/air-tool"
+    ]
+
+
+def test_a_file_that_uses_pam_asks_for_services_that_no_program_is_known_by(tmp_path: Path) -> None:
+    found = edges(tmp_path)
+    assert [edge.target for edge in found.asked_of_pam("usr/share/air/x")] == [
+        "usr/lib/pam.d/breath"
+    ]
+    assert not list(found.asked_of_pam("usr/bin/python3"))
 
 
 def test_folders_and_files_of_nobody_bring_nothing(tmp_path: Path) -> None:
@@ -53,8 +69,10 @@ def test_folders_and_files_of_nobody_bring_nothing(tmp_path: Path) -> None:
     assert not list(found.of("usr/bin/python3"))
 
 
-def test_empty_folders_that_scripts_of_packages_made_stay(tmp_path: Path) -> None:
-    assert [edge.target for edge in edges(tmp_path).made()] == ["var/log/air"]
+def test_what_scripts_of_packages_made_stays_with_who_names_it_or_always(tmp_path: Path) -> None:
+    found = edges(tmp_path)
+    assert [edge.target for edge in found.of("usr/share/data/map")] == ["var/lib/air-data/db"]
+    assert [edge.target for edge in found.made()] == ["etc/air/1/main", "var/log/air"]
 
 
 def test_who_asks_for_a_package_wants_its_programs_or_all_of_it(tmp_path: Path) -> None:

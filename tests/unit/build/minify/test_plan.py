@@ -23,6 +23,7 @@ ROOT: Tree = {
     f"{S}/idle.service": "[Service]\nExecStart=/usr/bin/idle\n",
     "usr/bin/air": "#!/bin/sh\nsort /etc/air.conf\n",
     "usr/bin/idle": "",
+    "usr/bin/also-idle": "> idle",
     "usr/bin/sh": "> dash",
     "usr/bin/dash": "",
     "usr/bin/sort": "",
@@ -117,6 +118,12 @@ def test_what_the_configuration_wants_stays(
 ) -> None:
     assert path in plan(tmp_path / "without", Wanted()).goes
     assert plan(tmp_path / "with", wanted).stays[path] == Because("", how)
+
+
+@pytest.mark.parametrize("named", ["/usr/bin/also-idle", "/bin/also-idle"])
+def test_a_link_that_is_kept_stays_with_what_it_leads_to(named: str, tmp_path: Path) -> None:
+    stays = plan(tmp_path, Wanted(keep=(named,))).stays
+    assert {"usr/bin/also-idle", "usr/bin/idle"} <= stays.keys()
 
 
 def test_of_a_package_that_is_kept_documents_have_to_be_named(tmp_path: Path) -> None:

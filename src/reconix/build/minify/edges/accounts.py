@@ -14,6 +14,8 @@ from reconix.build.minify.graph import Edge
 
 _LIBRARIES = (*(f"usr/lib/{each.triplet}" for each in Architecture), "usr/lib")
 _SERVICE = re.compile(r"[a-z_]+:\s*(.*)")
+PAM_FOLDERS = ("etc/pam.d", "usr/lib/pam.d")
+"""Where services are, first those of the administrator."""
 _INCLUDE = re.compile(r"@include\s+(\S+)|\S+\s+(?:include|substack)\s+(\S+)")
 _MODULE = re.compile(r"[\w/.-]+\.so\b")
 
@@ -29,7 +31,7 @@ class AccountEdges:
         lines = _lines(content)
         if path == "etc/nsswitch.conf":
             yield from self._nss(lines)
-        elif path.startswith("etc/pam.d/"):
+        elif path.rpartition("/")[0] in PAM_FOLDERS:
             yield from self._pam(lines)
         elif path == "etc/passwd":
             for line in lines:
@@ -47,11 +49,16 @@ class AccountEdges:
         for line in lines:
             for both in _INCLUDE.findall(line):
                 name = "".join(both)
-                yield Edge(f"etc/pam.d/{name}", f"includes {name}")
+                yield from pam_service(name, f"includes {name}")
             for module in _MODULE.findall(line):
                 for folder in _LIBRARIES if "/" not in module else ("",):
                     place = f"{folder}/security/{module}" if folder else module.lstrip("/")
                     yield Edge(place, f"asks {module}")
+
+
+def pam_service(name: str, how: str) -> Iterator[Edge]:
+    """The places of a PAM service."""
+    return (Edge(f"{folder}/{name}", how) for folder in PAM_FOLDERS)
 
 
 def _lines(content: bytes) -> list[str]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from reconix.base.unit_text import assignments
 from reconix.build.minify.edges import texts
+from reconix.build.minify.edges.accounts import pam_service
 from reconix.build.minify.edges.scripts import ScriptEdges
 from reconix.build.minify.files import Files
 from reconix.build.minify.graph import Edge
@@ -157,7 +158,7 @@ class UnitEdges:
         elif key.startswith("Exec"):
             yield from self.command(value, key)
         elif key == "PAMName":
-            yield Edge(f"etc/pam.d/{value}", f"asks PAM as {value}")
+            yield from pam_service(value, f"asks PAM as {value}")
         elif key in _FILES:
             yield from (Edge(each, f"{key}=/{each}") for each in texts.paths(value.encode()))
 
