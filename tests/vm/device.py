@@ -2,6 +2,7 @@
 
 import contextlib
 from dataclasses import dataclass
+from pathlib import Path
 
 from reconix.base.clock import turns
 from reconix.base.documents import Fields
@@ -65,3 +66,10 @@ class Device:
     def status(self) -> Fields:
         """What the agent says."""
         return Fields.parse(self.ask("reconix-device status --json").encode(), source="status")
+
+
+def ssh_words(device: Device, key: Path, to: str = "root@127.0.0.1") -> tuple[str, ...]:
+    """The options with which a command of ``reconix`` reaches a device."""
+    options = ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null")
+    words = [word for option in options for word in ("-o", option)]
+    return ("--to", to, "-p", str(device.machine.port(22)), "-i", str(key), *words)

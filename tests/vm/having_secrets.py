@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.vm.device import Device
+from tests.vm.device import Device, ssh_words
 from tests.vm.project import Project
 
 from reconix.base.digests import Digest
@@ -112,14 +112,6 @@ def leaves_what_lacks_a_secret(device: Device, project: Project) -> None:
 def _to(device: Device, project: Project) -> tuple[str, ...]:
     """As the key that the update has brought."""
     return ssh_words(device, project.folder / "new")
-
-
-def ssh_words(device: Device, key: Path) -> tuple[str, ...]:
-    """The options with which a command of ``reconix`` reaches a device."""
-    options = ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null")
-    words = [word for option in options for word in ("-o", option)]
-    to = ("--to", "root@127.0.0.1", "-p", str(device.machine.port(22)), "-i", str(key))
-    return (*to, *words)
 
 
 def says_no_value(device: Device, project: Project, *places: Path) -> None:

@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 from tests.container_images import CONTAINERS
-from tests.vm.device import Device
-from tests.vm.having_secrets import ssh_words
+from tests.vm.device import Device, ssh_words
 from tests.vm.project import Project
 
 from reconix.base.process import CommandFailed

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import Need
 from tests.projects import booted
-from tests.vm.device import Device
-from tests.vm.having_secrets import ssh_words
+from tests.vm.device import Device, ssh_words
 from tests.vm.project import FOR_ANY_BOARD, KEEPS_HOST_KEY, Project
 
 from reconix.vm.hardware import VIRT_ARM64, VIRT_ARM64_U_BOOT

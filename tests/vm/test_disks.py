@@ -1,5 +1,6 @@
 """W1: a device takes no other disk for its own, in whatever order they are plugged in.
 
+Its disk was written over ssh, by ``reconix install``, while it was started from another one.
 Beside it are a full copy of its disk and a disk of another host whose ``data`` holds photos. The
 device has its own identity and its own data, says what it sees, and writes to neither.
 """
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import Need
-from tests.vm.device import Device
+from tests.vm.device import Device, ssh_words
 from tests.vm.project import KEEPS_HOST_KEY, MACHINE, Project
 
 from reconix.base.process import run
@@ -28,6 +29,12 @@ from reconix.vm.qemu import Disk, Forward, Guest
 
 PROGRAMS = ("mmdebstrap", "qemu-system-x86_64", "ssh", "mkfs.ext4", "debugfs")
 FOREIGN_BYTES = 64 * MIB
+SMALL = """
+[minify]
+enable = true
+keep = ["package:coreutils", "package:util-linux"]
+"""
+"""All of it goes over ssh, and is read back there."""
 
 
 def copy(source: Path, target: Path) -> Path:
@@ -88,6 +95,17 @@ class Bench:
             machine.wait_until_off(seconds=BOOT_SECONDS)
 
 
+def install_from_elsewhere(bench: Bench) -> None:
+    """Start from a medium, and have the host written to the blank disk beside it."""
+    medium = copy(bench.project.image(), bench.folder / "medium.img")
+    with (bench.folder / "own.img").open("xb") as blank:
+        blank.truncate(medium.stat().st_size)
+    with bench.on("medium", "own") as device:
+        words = ssh_words(device, bench.project.folder / "key", "ssh://root@127.0.0.1:/dev/vdb")
+        said = bench.project.reconix("install", "--yes", *words)
+        assert said.number("written_bytes") < medium.stat().st_size
+
+
 IDENTITY = "cat /etc/machine-id /run/reconix/data/machine-id; stat -c %i /run/reconix/data/shared"
 DISK = "basename $(dirname $(readlink -f /sys/dev/block/$(mountpoint -d {})))"
 
@@ -96,11 +114,11 @@ DISK = "basename $(dirname $(readlink -f /sys/dev/block/$(mountpoint -d {})))"
 @pytest.mark.archive
 def test_w1_no_other_disk_is_taken_for_that_of_the_device(tmp_path: Path, need: Need) -> None:
     need(*PROGRAMS)
-    project = Project.make(tmp_path / "project", MACHINE + KEEPS_HOST_KEY)
+    project = Project.make(tmp_path / "project", MACHINE + KEEPS_HOST_KEY + SMALL)
     project.reconix("lock")
     bench = Bench(project, tmp_path / "bench")
     bench.folder.mkdir()
-    copy(project.image(), bench.folder / "own.img")
+    install_from_elsewhere(bench)
     with bench.on("own") as device:
         identity = device.ask(IDENTITY)
         assert device.ask("cat /run/reconix/system/reconix/hardware") == "serial:own"

@@ -27,7 +27,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import Need
 from tests.projects import PROGRAMS, booted
-from tests.vm.device import Device
+from tests.vm.device import Device, ssh_words
 from tests.vm.project import MINIFY, Project, as_wanted
 
 from reconix.base.process import run
@@ -44,7 +44,6 @@ VISIT_SECONDS = 900
 RADIO_SECONDS = 240
 START_SECONDS = 4 * BOOT_SECONDS
 """So many services start, each emulated."""
-FIRST_START_SECONDS = 2 * BOOT_SECONDS
 RESTS = "! systemctl is-active reconix-watch.service"
 SOFT_REBOOTS = ". /run/reconix/booted; echo $SOFT_REBOOTS"
 RETAINED = "mosquitto: a retained message"
@@ -236,7 +235,6 @@ PREPARE = """\
 export VISIT={visit}
 systemctl is-system-running --wait > /dev/null
 is_connected='nmcli -t -f STATE,DEVICE device | grep -qx connected:wlan1'
-# A radio of software that was starved looks like a wrong password, after which nobody tries again.
 timeout {seconds} sh -c "until $is_connected; do nmcli --wait 60 connection up air; sleep 5; done" \
     > /dev/null 2>&1
 folder=/var/lib/containers
@@ -349,7 +347,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Visit |
         device.switch("spare")
         device.wait_for("spare", soft_reboots=1, seconds=START_SECONDS)
         found["spare"] = time_of_the_spare_system(device)
-        deploy(project, device.machine.port(22))
+        project.reconix("deploy", *ssh_words(device, project.folder / "key"))
         device.wait_until(RESTS, "the agent does not come to rest")
         count = int(device.ask(SOFT_REBOOTS))
         device.switch("default")
@@ -368,21 +366,12 @@ def tell(first: Visit) -> None:
 
 @contextlib.contextmanager
 def started(image: Path, folder: Path, login: Login) -> Iterator[Device]:
-    """A device that runs. Where radios do not find each other in time, as has been seen once on a
-    busy machine, another one is tried, and what the first waited for is told."""
+    """A device that runs."""
     ports = (22, OPENSSH, HTTPS, METRICS)
-    for attempt, seconds in enumerate((FIRST_START_SECONDS, START_SECONDS)):
-        with booted(image, folder / f"device-{attempt}", ports, memory_mib=1536) as machine:
-            device = Device(machine, login)
-            try:
-                device.wait_for("default", soft_reboots=0, seconds=seconds)
-            except AssertionError as late:
-                if seconds == START_SECONDS:
-                    raise
-                print(late)
-                continue
-            yield device
-            return
+    with booted(image, folder / "device", ports, memory_mib=1536) as machine:
+        device = Device(machine, login)
+        device.wait_for("default", soft_reboots=0, seconds=START_SECONDS)
+        yield device
 
 
 def make_project(folder: Path, time_port: int) -> Project:
@@ -420,13 +409,6 @@ def update(project: Project) -> None:
     assert text != system.read_text()
     system.write_text(text)
     project.reconix("build")
-
-
-def deploy(project: Project, port: int) -> None:
-    key = str(project.folder / "key")
-    options = ("UserKnownHostsFile=/dev/null", "StrictHostKeyChecking=no")
-    words = [word for option in options for word in ("-o", option)]
-    project.reconix("deploy", "--to", "root@127.0.0.1", "-p", str(port), "-i", key, *words)
 
 
 def time_of_the_spare_system(device: Device) -> str:

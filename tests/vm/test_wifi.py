@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import Need
 from tests.projects import PROGRAMS, booted
-from tests.vm.device import Device
-from tests.vm.having_secrets import ssh_words
+from tests.vm.device import Device, ssh_words
 from tests.vm.project import MACHINE, Project
 
 SERIAL = "BOX-0001"

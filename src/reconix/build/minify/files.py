@@ -33,6 +33,9 @@ _MEANS_ITS_NAME = re.compile(
 )
 """Links that are not followed: systemd looks for the unit that has their name."""
 
+_MADE_AT_START = ("run/", "proc/", "sys/", "dev/")
+"""What is there no root can say; links to there mean something."""
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -170,6 +173,10 @@ class Files:
         """The path without links of the file, folder or link to nowhere that a path means."""
         way = self.way(path.strip("/"))
         return way.end if way is not None and way.end in self.nodes else None
+
+    def leads_somewhere(self, way: Way) -> bool:
+        """Whether something is at its end, or may be when the system has started."""
+        return way.end in self.nodes or way.end.startswith(_MADE_AT_START)
 
     def inside(self, folder: str) -> list[str]:
         """The paths directly in a folder, sorted."""

@@ -33,9 +33,6 @@ class Because(NamedTuple):
     how: str
 
 
-_MADE_AT_START = ("run/", "proc/", "sys/", "dev/")
-"""What is there no root can say; links to there mean something."""
-
 Edges = Callable[[str], Iterable[Edge]]
 """What a path reaches. It is asked once about each path that is there, links and folders too."""
 
@@ -56,12 +53,9 @@ def reach(
     while waiting:
         by, edge = waiting.popleft()
         way = files.way(edge.target)
-        if way is None or way.end in gone:
+        if way is None or way.end in gone or not files.leads_somewhere(way):
             continue
-        is_there = way.end in files.nodes
-        if not is_there and not way.end.startswith(_MADE_AT_START):
-            continue
-        for path in (*way.links, *((way.end,) if is_there else ())):
+        for path in (*way.links, *((way.end,) if way.end in files.nodes else ())):
             if path not in reached and path not in gone:
                 reached[path] = Because(by, edge.how)
                 waiting.extend((path, each) for each in edges(path))

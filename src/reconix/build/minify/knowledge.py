@@ -189,6 +189,11 @@ ALL = (
         r"usr/lib/python3\.\d+/(?:stringprep\.py|lib-dynload/unicodedata\..*)",
     ),
     Fact(
+        r"usr/lib/postgresql/[^/]+/bin/postgres|usr/bin/php[\d.]+",
+        "looks zones up by their names, and its own first",
+        r"usr/share/zoneinfo/(?!right/).*",
+    ),
+    Fact(
         r"usr/sbin/nginx",
         "reads its folder, and modules that its settings name",
         r"usr/(?:lib|share)/nginx/.*",

@@ -191,7 +191,9 @@ def named(files: Files, reasons: Reasons) -> Iterator[Named]:
 
 def _gone(files: Files, reasons: Reasons, path: str) -> Iterable[str]:
     way = files.way(path)
-    for each in (*way.links, way.end) if way is not None else ():
+    if way is None or not files.leads_somewhere(way):
+        return  # nothing was ever there
+    for each in (*way.links, way.end):
         because = reasons.goes.get(each)
         if because is not None and not because.by and _is_leaf(files, each):
             yield each

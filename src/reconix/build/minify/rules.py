@@ -19,6 +19,7 @@ _SWAP = re.compile(rb"(?m)^[^#\n]*\sswap\s")
 _MULTIARCH = f"(?:{'|'.join(each.triplet for each in Architecture)})"
 _UNIT = r"usr/lib/systemd/system/(?:.*/)?"
 _OF_FSTAB = r"systemd-(?:fsck|growfs|makefs|quotacheck|remount-fs)"
+_ASKS_FOR_ZONES = re.compile(r"usr/lib/postgresql/[^/]+/bin/postgres|usr/bin/php[\d.]+")
 _DISK_DRIVERS = ("scsi_mod", "libata")
 _LIGHT_DRIVERS = ("backlight", "drm", "led_class")
 
@@ -69,6 +70,12 @@ def _asked(*packages: str) -> Callable[[Facts], bool]:
 
 def _has(*paths: str) -> Callable[[Facts], bool]:
     return lambda facts: any(path in facts.files.nodes for path in paths)
+
+
+def _looks_up_zones(facts: Facts) -> bool:
+    """Whether something does not do with the zone of the device, and does not start without all."""
+    nodes = facts.files.nodes
+    return "tzdata" in facts.asked or any(map(_ASKS_FOR_ZONES.fullmatch, nodes))
 
 
 def _drives(*modules: str) -> Callable[[Facts], bool]:
@@ -293,8 +300,8 @@ ALL = (
         "time zones",
         r"usr/share/zoneinfo/.*",
         "a device is in one time zone: the configured one",
-        _asked("tzdata"),
-        "`tzdata` is among the packages",
+        _looks_up_zones,
+        "`tzdata` is among the packages, or a package has PostgreSQL or PHP, which look zones up",
     ),
     Rule(
         "character sets",

@@ -58,6 +58,13 @@ def test_a_link_is_looked_at_with_what_it_leads_to(tmp_path: Path) -> None:
         check(tmp_path, {"etc/air.conf"}, root)
 
 
+def test_a_link_to_nowhere_names_nothing_and_one_to_what_a_start_makes_does(tmp_path: Path) -> None:
+    root: Tree = {"etc/air.conf": "/etc/locale\n", "etc/locale": "> locale.conf"}
+    check(tmp_path / "nowhere", {"etc/air.conf"}, root)
+    with pytest.raises(NamedButGone, match="/etc/locale"):
+        check(tmp_path / "later", {"etc/air.conf"}, {**root, "etc/locale": "> /run/locale"})
+
+
 def test_only_the_first_of_many_are_told(tmp_path: Path) -> None:
     many = {f"usr/bin/p{number:02}": "" for number in range(30)}
     root: Tree = {"etc/all": "\n".join(f"/{path}" for path in many), **many}

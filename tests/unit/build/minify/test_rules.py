@@ -185,3 +185,8 @@ def test_each_rule_says_why_and_each_condition_what_it_is() -> None:
         assert rule.because
         assert rule.because[0].islower()
         assert bool(rule.unless_text) == (rule.unless is not rules.unconditional), rule.name
+
+
+@pytest.mark.parametrize("program", ["usr/lib/postgresql/17/bin/postgres", "usr/bin/php8.4"])
+def test_zones_stay_where_a_program_does_not_start_without(program: str, tmp_path: Path) -> None:
+    assert not taken(tmp_path, "usr/share/zoneinfo/UTC", also={program: ""})
