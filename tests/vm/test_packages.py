@@ -75,6 +75,7 @@ KEPT_FOR_VISITS = {
 keep = [
     "package:coreutils", "package:grep", "package:sed", "package:tar", "package:util-linux",
     "package:mount", "package:redis-tools", "package:postgresql-client-17", "/usr/bin/psql",
+    "/usr/bin/getent",
 ]
 """,
 }

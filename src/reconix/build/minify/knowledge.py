@@ -73,6 +73,11 @@ ALL = (
         units=("serial-getty@.service", "console-getty.service"),
     ),
     Fact(
+        r"etc/rc\.local",
+        "is started by it: systemd-rc-local-generator",
+        units=("rc-local.service",),
+    ),
+    Fact(
         r"usr/lib/systemd/systemd-logind",
         "starts it when somebody logs in",
         units=("user@.service", "user-runtime-dir@.service", "user-.slice"),
