@@ -60,7 +60,8 @@ _NEVER = (
 """Every boot begins with an identity, and nothing has to be updated when a system starts. Nobody
 hands credentials to the first program, and no kernel is one image with its initrd."""
 _FIXED = ("/usr/", "/etc/initrd-release", "/etc/systemd/system/", "/lib/", "/bin/", "/sbin/")
-"""What is there at these places is known when a system is built."""
+"""What is there at these places is known when a system is built, but for modules of the kernel."""
+_LATER = re.compile(r"(?:/usr)?/lib/modules/.*|.*%.*")
 
 
 @dataclass(slots=True)
@@ -211,7 +212,7 @@ class UnitEdges:
             )
         if key == "ConditionKernelCommandLine":
             return not self._is_parameter(value)
-        is_fixed = value.startswith(_FIXED)
+        is_fixed = value.startswith(_FIXED) and not _LATER.fullmatch(value)
         return key in _OF_FILES and is_fixed and self.files.find(value) is None
 
     def _is_parameter(self, wanted: str) -> bool:

@@ -109,6 +109,8 @@ def test_a_masked_unit_is_not_started(tmp_path: Path) -> None:
         ("ConditionPathExists=/usr/bin/missing", False),
         ("ConditionPathExists=/usr/bin/there", True),
         ("ConditionPathExists=/var/x", True),
+        ("ConditionFileNotEmpty=/lib/modules/%v/modules.devname", True),
+        ("ConditionPathExists=/usr/lib/%p/x", True),
         ("ConditionVirtualization=container", True),
     ],
 )
