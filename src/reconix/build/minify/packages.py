@@ -106,9 +106,10 @@ class PackageEdges:
     def asked_of_pam(self, path: str) -> Iterator[Edge]:
         """The services of its package that a file which uses PAM may ask for.
 
-        Those that are named like a program are the program's.
+        Those that are named like a program are the program's; those of systemd are its units'.
         """
-        for service in self._pam.get(self.package_of(path), ()):
+        package = self.package_of(path)
+        for service in () if package in SHARED else self._pam.get(package, ()):
             name = _program_of(service)
             if not any(self.files.find(f"{folder}/{name}") for folder in _PROGRAMS):
                 yield Edge(service, f"is of a package of which /{path} uses PAM")

@@ -33,6 +33,8 @@ ROOT = {
     f"{INFO}/other.list": "/usr/share/both/b\n",
     f"{INFO}/data.list": "/usr/share/data/map\n",
     f"{INFO}/python3.list": "/usr/share/both/a\n/usr/bin/pydoc3\n",
+    **dict.fromkeys(("usr/lib/pam.d/systemd-user", "usr/lib/systemd/systemd-executor"), ""),
+    f"{INFO}/systemd.list": "/usr/lib/pam.d/systemd-user\n/usr/lib/systemd/systemd-executor\n",
     "usr/bin/pydoc3": "",
 }
 
@@ -61,6 +63,7 @@ def test_a_file_that_uses_pam_asks_for_services_that_no_program_is_known_by(tmp_
         "usr/lib/pam.d/breath"
     ]
     assert not list(found.asked_of_pam("usr/bin/python3"))
+    assert not list(found.asked_of_pam("usr/lib/systemd/systemd-executor"))
 
 
 def test_folders_and_files_of_nobody_bring_nothing(tmp_path: Path) -> None:
