@@ -32,6 +32,7 @@ KINDS = {
     Kind.FRAME_TABLE: 4,
     Kind.FRAMES: 5,
     Kind.ADDRESSES: 6,
+    Kind.TYPES: 7,
 }
 """As the library numbers them; relocations and symbols have functions of their own."""
 
@@ -44,6 +45,7 @@ _STEPS = (ctypes.c_void_p, ctypes.c_void_p, _COUNT)
 FUNCTIONS = {
     "move_block": (_FLAG, _FLAG, *_BLOCK, _NUMBER, _COUNT, _NUMBER, _NUMBER, *_STEPS),
     "move_relocations": (*_BLOCK, _FLAG, _NUMBER, _FLAG, _NUMBER, *_NUMBERS, *_STEPS),
+    "whole_records": (ctypes.c_char_p, _COUNT, ctypes.c_void_p),
     "add_bytes": (ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p, _COUNT),
     "move_symbols": (*_BLOCK, *_NUMBERS, *_STEPS),
 }
@@ -115,9 +117,10 @@ class Library:
             return block
         kind = KINDS[section.kind]
         low, high = max(bounds[0], _LEAST), min(bounds[1], _MOST)
+        origin = section.target if section.kind is Kind.TYPES else section.address
         out, given = _given(block)
         self._library.move_block(
-            *(kind, spelled, *given, section.address, begin, low, high, *steps.passed())
+            *(kind, spelled, *given, origin, begin, low, high, *steps.passed())
         )
         return out.tobytes()
 
@@ -148,6 +151,12 @@ class Library:
         out, given = _given(block)
         self._library.move_symbols(*given, *_passed(bases), *steps.passed())
         return out.tobytes()
+
+    def whole_bytes(self, block: bytes) -> int:
+        """How many bytes the whole records of types at the begin of a block have (``btf.py``)."""
+        found = array("Q", [0])
+        self._library.whole_records(block, len(block), _passed(found)[0])
+        return found[0]
 
     def add(self, old: bytes, difference: bytes) -> bytes:
         """Add byte by byte, each modulo 256; both have the same size."""

@@ -19,8 +19,10 @@ typedef __int128 wide;
 #define PUBLIC __attribute__((visibility("default")))
 #define RELOCATION 24
 #define SYMBOL 24
+#define RECORD 12
+#define FIRST_TYPE ((i64)1 << 56)
 
-enum kind { X86 = 1, A64, PLACES, FRAME_TABLE, FRAMES, ADDRESSES };
+enum kind { X86 = 1, A64, PLACES, FRAME_TABLE, FRAMES, ADDRESSES, TYPES };
 
 /* How far addresses move: from starts[i] on by[i + 1], before the first by[0]. */
 typedef struct {
@@ -225,6 +227,71 @@ static void addresses(block *in, i64 lowest, i64 highest)
     }
 }
 
+/* What is in a record of types, by its kind: of each item how many words, and as bits which are
+   names and which are types; whether it has as many items as it says, or one; whether it refers. */
+static const struct {
+    u8 words, names, types, many, refers;
+} layouts[] = {
+    {0}, {1, 0, 0, 0, 0}, {0, 0, 0, 0, 1}, {3, 0, 3, 0, 0}, {3, 1, 2, 1, 0}, {3, 1, 2, 1, 0}, {2, 1, 0, 1, 0},
+    {0}, {0, 0, 0, 0, 1}, {0, 0, 0, 0, 1}, {0, 0, 0, 0, 1}, {0, 0, 0, 0, 1}, {0, 0, 0, 0, 1}, {2, 1, 2, 1, 1},
+    {1, 0, 0, 0, 1}, {3, 0, 1, 1, 0}, {0}, {1, 0, 0, 0, 1}, {0, 0, 0, 0, 1}, {3, 1, 0, 1, 0},
+};
+
+static u32 record_kind(const u8 *record)
+{
+    return get4(record + 4) >> 24 & 31;
+}
+
+/* The size of a record of types; 0 if there is none, or not all of it is within `left` bytes. */
+static u64 record_bytes(const u8 *record, u64 left)
+{
+    if (left < RECORD)
+        return 0;
+    u32 kind = record_kind(record);
+    if (!kind || kind >= sizeof layouts / sizeof *layouts)
+        return 0;
+    u64 items = layouts[kind].many ? get4(record + 4) & 0xffff : 1;
+    u64 size = RECORD + 4 * items * layouts[kind].words;
+    return size <= left ? size : 0;
+}
+
+/* The words of items in a record: names count from where their texts begin, types from the first. */
+static void items(block *names, block *types, u64 at, u64 end, u32 kind)
+{
+    while (at < end)
+        for (u32 word = 0; word < layouts[kind].words; word++, at += 4) {
+            if (layouts[kind].names >> word & 1)
+                relative(names, at, names->base);
+            else if (layouts[kind].types >> word & 1)
+                relative(types, at, types->base);
+        }
+}
+
+static void types(block *names)
+{
+    block numbers = *names;
+    u64 size;
+
+    numbers.base = FIRST_TYPE;
+    for (u64 at = 0; (size = record_bytes(names->old + at, names->size - at)); at += size) {
+        u32 kind = record_kind(names->old + at);
+        relative(names, at, names->base);
+        if (layouts[kind].refers)
+            relative(&numbers, at + 8, FIRST_TYPE);
+        items(names, &numbers, at + RECORD, at + size, kind);
+    }
+}
+
+/* How many bytes the whole records at the begin have. */
+PUBLIC void whole_records(const u8 *old, u64 size, u64 *whole)
+{
+    u64 at = 0, next;
+
+    while ((next = record_bytes(old + at, size - at)))
+        at += next;
+    *whole = at;
+}
+
 /* A kind that has no references stays as it is. */
 PUBLIC void move_block(int kind, int spelled, const u8 *old, u8 *out, u64 size, i64 section, u64 begin,
                       i64 lowest, i64 highest, const i64 *starts, const i64 *by, u64 steps)
@@ -250,6 +317,10 @@ PUBLIC void move_block(int kind, int spelled, const u8 *old, u8 *out, u64 size, 
         break;
     case ADDRESSES:
         addresses(&in, lowest, highest);
+        break;
+    case TYPES:
+        in.base = section;
+        types(&in);
         break;
     }
 }

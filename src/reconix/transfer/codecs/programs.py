@@ -13,6 +13,7 @@ frames        what unwinds the stack; each record says where its function is
 addresses     words of eight bytes, some of them addresses
 relocations   where an address has to be put, of which symbol, and what to add
 symbols       where each symbol is in its section
+types         what a kernel says of its types, see ``btf.py``
 ============= ====================================================================
 
 A kernel module has no addresses yet: all of its sections begin at 0. Here each has a space of its
@@ -42,6 +43,8 @@ from reconix.base.records import dataclass
 ReadAt = Callable[[int, int], bytes]
 """Reads that many bytes at an offset; fewer only at the end."""
 
+BLOCK_BYTES = 65_520
+"""Of references, looked at at once: whole entries of 4, 8, 16 and 24 bytes."""
 SPACE = 1 << 40
 MAX_SECTIONS = 1 << 12
 MAX_SYMBOLS = 1 << 16
@@ -74,6 +77,7 @@ class Kind(enum.Enum):
     ADDRESSES = enum.auto()
     RELOCATIONS = enum.auto()
     SYMBOLS = enum.auto()
+    TYPES = enum.auto()
 
 
 _NAMED = {
@@ -113,9 +117,10 @@ class Section:
     address: int
     linked: int = 0  # the section that the table says belongs to it
     info: int = 0  # the section that is relocated
-    target: int = 0  # its address
+    target: int = 0  # its address; of types: that of their texts
     loaded: bool = True
     filled: bool = True  # has content in the file
+    begins: Sequence[int] = ()  # of types: where each block begins, and where the last ends
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ A compiled library does the same faster, where there is one (``compiled.py``); w
 here.
 
 Work is done in blocks of at most ``BLOCK_BYTES``, which begin where a section begins; a reference
-across the end of one stays as it is. (``programs.Kind.FRAMES`` is one block.)
+across the end of one stays as it is. (``programs.Kind.FRAMES`` is one block; those of types end
+where a record does.)
 
 Tested by ``tests/unit/transfer/codecs/test_references.py``.
 """
@@ -39,9 +40,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, compress, islice, repeat
 
 from reconix.base.records import dataclass
-from reconix.transfer.codecs import a64, compiled
+from reconix.transfer.codecs import a64, btf, compiled
 from reconix.transfer.codecs.compiled import Library, Steps
 from reconix.transfer.codecs.programs import (
+    BLOCK_BYTES,
     Kind,
     Program,
     ReadAt,
@@ -49,9 +51,6 @@ from reconix.transfer.codecs.programs import (
     parse,
     section_symbols,
 )
-
-BLOCK_BYTES = 65_520
-"""Whole entries of every table: a multiple of 4, 8, 16 and 24."""
 
 _HALF = 1 << 63
 _BITS, _ONES = 62, (1 << 62) - 1  # of a place in a file, and more
@@ -233,15 +232,15 @@ class Finder:
             case Kind.FRAME_TABLE:
                 yield _table(block, section.address, 0)
             case Kind.FRAMES:
-                frames = _frames(block)
-                values = [_FOUR_BYTES.unpack_from(block, position)[0] for position in frames]
-                yield _from(frames, values, [base + position for position in frames])
+                yield _in_frames(block, base)
             case Kind.ADDRESSES:
                 yield self._addresses(block)
             case Kind.RELOCATIONS:
                 yield from self._relocations(section, block)
             case Kind.SYMBOLS:
                 yield self._symbols(block)
+            case Kind.TYPES:
+                yield from _in_types(block, section)
 
     def _is_still(self, section: Section | None) -> bool:
         return section is not None and section.address in self._still
@@ -389,6 +388,22 @@ def _table(block: bytes, first: int, step: int) -> Found:
     return _from(range(0, 4 * len(values), 4), values, places)
 
 
+def _in_types(block: bytes, section: Section) -> Iterator[Found]:
+    """Names count from where their texts begin, types from the first."""
+    for positions, origin in zip(btf.find(block), (section.target, btf.TYPES), strict=True):
+        yield _from(positions, _at(block, positions), [origin] * len(positions))
+
+
+def _at(block: bytes, positions: Iterable[int]) -> list[int]:
+    """The words of four bytes there."""
+    return [_FOUR_BYTES.unpack_from(block, position)[0] for position in positions]
+
+
+def _in_frames(block: bytes, base: int) -> Found:
+    frames = _frames(block)
+    return _from(frames, _at(block, frames), [base + position for position in frames])
+
+
 def _frames(block: bytes) -> list[int]:
     """Where records of functions say where these begin.
 
@@ -444,13 +459,20 @@ def blocks(program: Program) -> Iterator[tuple[Section, int, int]]:
     """All blocks with references: section, begin in it, size."""
     for section in program.sections:
         if section.kind is not Kind.NONE:
-            step = _block_bytes(section)
-            for begin in range(0, section.size_bytes, step):
-                yield section, begin, min(step, section.size_bytes - begin)
+            end = 0
+            while end < section.size_bytes:
+                begin, end = _block_around(section, end)
+                yield section, begin, end - begin
 
 
-def _block_bytes(section: Section) -> int:
-    return section.size_bytes if section.kind is Kind.FRAMES else BLOCK_BYTES
+def _block_around(section: Section, inside: int) -> tuple[int, int]:
+    """Begin and end of the block in which a byte of a section is."""
+    if section.kind is Kind.TYPES:
+        after = bisect_right(section.begins, inside)
+        return section.begins[after - 1], section.begins[after]
+    step = section.size_bytes if section.kind is Kind.FRAMES else BLOCK_BYTES
+    begin = inside - inside % step
+    return begin, min(begin + step, section.size_bytes)
 
 
 def uncounted(_: int) -> None:
@@ -467,6 +489,7 @@ class Moved:
         corrections: of what follows from that.
         spend: takes how many bytes are looked at for references. Blocks are kept for a while;
             copies to and fro among many of them have them looked at again and again.
+        types_at: where what it says of its types is (``btf.py``), if that moves, too.
     """
 
     def __init__(
@@ -476,12 +499,15 @@ class Moved:
         moves: Iterable[Move],
         corrections: Iterable[Correction],
         spend: Callable[[int], None] = uncounted,
+        types_at: int | None = None,
     ) -> None:
         self._read = read
         self._spend = spend
         self._sections: list[Section] = []
         program = parse(self._look, size_bytes)
         if program is not None:
+            if types_at is not None:
+                program = btf.with_types(program, self._look, types_at)
             self._sections = program.sections
             self._shifts = Shifts(program, moves, corrections)
             self._finder = Finder(program, self._look, self._shifts)
@@ -518,17 +544,15 @@ class Moved:
             if section.kind is Kind.NONE or not self._shifts:
                 end = section.offset + section.size_bytes
                 return offset, self._read(offset, min(_PLAIN_BYTES, end - offset))
-            inside = offset - section.offset
-            return self._block(section, inside - inside % _block_bytes(section))
+            return self._block(section, *_block_around(section, offset - section.offset))
         end = self._offsets[index] if index < len(self._offsets) else offset + _PLAIN_BYTES
         return offset, self._read(offset, min(_PLAIN_BYTES, end - offset))
 
-    def _block(self, section: Section, begin: int) -> tuple[int, bytes]:
+    def _block(self, section: Section, begin: int, end: int) -> tuple[int, bytes]:
         at = section.offset + begin
         block = self._kept.pop(at, None)
         if block is None:
-            size = min(_block_bytes(section), section.size_bytes - begin)
-            block = self._look(at, size)
+            block = self._look(at, end - begin)
             block = self._finder.moved(section, begin, block, self._shifts)
             if len(self._kept) >= _BLOCKS:
                 self._kept.popitem(last=False)

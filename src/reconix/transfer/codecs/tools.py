@@ -21,6 +21,7 @@ class Tool(enum.IntFlag):
     PYTHON = 4  # the very interpreter that the stream names
     TRIES = 8  # nothing to be installed: an agent that moves references in tries
     ZLIB = 16  # likewise: one that packs by zlib, and a zlib that gives known bytes
+    TYPES = 32  # as for tries: an agent that moves numbers and names of types
 
 
 NO_TOOLS = Tool(0)

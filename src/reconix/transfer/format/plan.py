@@ -228,6 +228,7 @@ class Part:
     sources: tuple[Source, ...]
     copies: Copies
     targets: Corrections | None = None  # None: references in the sources stay as they are
+    types_at: int | None = None  # where what they say of types is, if that moves, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -668,13 +669,14 @@ def _parse_part_start(payload: Channels) -> Part:
     size = _parse_size(payload)
     if pack is not Pack.NONE and size > MAX_EXPANDED_BYTES:
         raise payload.wrong(f"a packed part of {size} bytes, more than {MAX_EXPANDED_BYTES}")
-    kind = _parse_bounded(payload, 2 * _CHANNELS - 1, "is no kind of content")
+    kind = _parse_bounded(payload, 3 * _CHANNELS - 1, "is no kind of content")
     channel = Channel(Channel.TEXT + kind % _CHANNELS)
     count = _parse_bounded(payload, MAX_SOURCES, "sources")
     sources = tuple(_parse_source(payload) for _ in range(count))
     copies = _parse_copies(payload, size)
+    types_at = _parse_size(payload) if kind >= 2 * _CHANNELS else None
     targets = _parse_corrections(payload) if kind >= _CHANNELS else None
-    return Part(pack, size, channel, sources, copies, targets)
+    return Part(pack, size, channel, sources, copies, targets, types_at)
 
 
 def _parse_source(payload: Channels) -> Source:
@@ -784,7 +786,8 @@ class Printer:
 
     def _part(self, part: Part) -> None:
         self._channel = part.channel
-        kind = part.channel - Channel.TEXT + (0 if part.targets is None else _CHANNELS)
+        moved = (part.targets is not None) + (part.types_at is not None)
+        kind = part.channel - Channel.TEXT + moved * _CHANNELS
         numbers = [varint(part.pack), varint(part.size_bytes), varint(kind)]
         numbers.append(varint(len(part.sources)))
         numbers += [_source(source) for source in part.sources]
@@ -792,6 +795,8 @@ class Printer:
         self._sink.write(b"".join(map(varint, _distances(part.copies))), Channel.FROM)
         self._sink.write(b"".join(map(varint, part.copies.gaps)), Channel.GAP)
         self._sink.write(b"".join(map(varint, part.copies.lengths)), Channel.LENGTH)
+        if part.types_at is not None:
+            self._sink.write(varint(part.types_at))
         if part.targets is not None:
             self._corrections(part.targets)
 

@@ -44,7 +44,8 @@ FIRST_FEATURES = SEVERAL_BASES | MOVED_REFERENCES | REPAIR
 """What agents know that do not say what they know (``transfer/sending/agents.py``)."""
 MOVED_TRIES = 16
 PACKED_BY_ZLIB = 32
-FEATURES = FIRST_FEATURES | COMPILED_MODULES | MOVED_TRIES | PACKED_BY_ZLIB
+MOVED_TYPES = 64
+FEATURES = FIRST_FEATURES | COMPILED_MODULES | MOVED_TRIES | PACKED_BY_ZLIB | MOVED_TYPES
 """Every feature that this program knows; a stream that needs another one is refused."""
 
 AGENT = "reconix-device.pyz"
@@ -160,6 +161,7 @@ class Header:
     compiled: int = 0  # how often a module is compiled
     moved_tries: int = 0  # those of the moved parts that are made from tries
     zlib_parts: int = 0  # that are packed by zlib
+    moved_types: int = 0  # those of the moved parts in which numbers and names of types move
 
     @property
     def features(self) -> int:
@@ -169,7 +171,9 @@ class Header:
         compiled = COMPILED_MODULES if self.compiled else 0
         tries = MOVED_TRIES if self.moved_tries else 0
         zlib = PACKED_BY_ZLIB if self.zlib_parts else 0
-        return several | moved | compiled | tries | zlib | (REPAIR if self.repaired else 0)
+        types = MOVED_TYPES if self.moved_types else 0
+        repair = REPAIR if self.repaired else 0
+        return several | moved | compiled | tries | zlib | types | repair
 
     @property
     def frames(self) -> int:
@@ -199,6 +203,7 @@ class Header:
             **({"compiled": self.compiled} if self.compiled else {}),
             **({"moved_tries": self.moved_tries} if self.moved_tries else {}),
             **({"zlib_parts": self.zlib_parts} if self.zlib_parts else {}),
+            **({"moved_types": self.moved_types} if self.moved_types else {}),
         }
         return print_json(document)
 
@@ -231,6 +236,7 @@ def parse_header(content: bytes) -> Header:
         compiled=fields.number("compiled") if fields.has("compiled") else 0,
         moved_tries=fields.number("moved_tries") if fields.has("moved_tries") else 0,
         zlib_parts=fields.number("zlib_parts") if fields.has("zlib_parts") else 0,
+        moved_types=fields.number("moved_types") if fields.has("moved_types") else 0,
     )
     if header.frames > MAX_FRAMES:
         raise BadDocument(f"header: {header.frames} frames, more than {MAX_FRAMES}")

@@ -177,7 +177,8 @@ def _read(part: Part, old: Old, spend: Spend) -> ReadAt:
     def look(size_bytes: int) -> None:
         spend(MOVED_WORK * size_bytes)
 
-    return Moved(old.read, old.size_bytes, part.copies.moves(), part.targets, look).read
+    moves = part.copies.moves()
+    return Moved(old.read, old.size_bytes, moves, part.targets, look, part.types_at).read
 
 
 def _between(event: Copied, made: bytes) -> bytes:

@@ -88,6 +88,7 @@ class Delta:
     def tools(self) -> Tool:
         """What the device needs for it."""
         needed = Tool.TRIES if self.moved_tries else NO_TOOLS
+        needed |= Tool.TYPES if self.moved_types else NO_TOOLS
         for part in self.parts:
             needed |= TO_PACK[part.pack]
             for source in part.sources:
@@ -103,6 +104,11 @@ class Delta:
     def moved_parts(self) -> int:
         """How many parts are made from old programs whose references are moved."""
         return sum(part.targets is not None for part in self.parts)
+
+    @property
+    def moved_types(self) -> int:
+        """How many of them have numbers and names of types moved, too."""
+        return sum(part.types_at is not None for part in self.parts)
 
     @property
     def compiled(self) -> int:
@@ -203,22 +209,26 @@ def _best(stretch: Member, old: Member, means: Means, *, follows: bool = False) 
     cost = means.reference_bytes
     if cost is None or (programs.is_trie(old.content) and Tool.TRIES not in means.tools):
         return copied
-    moved = _with_targets(copied.part, stretch, old, cost)
+    moved = _with_targets(copied.part, stretch, old, means, cost)
     return moved if moved and moved.size_bytes < copied.size_bytes else copied
 
 
-def _with_targets(part: Part, stretch: Member, old: Member, cost: float) -> "_Weighed | None":
+def _with_targets(
+    part: Part, stretch: Member, old: Member, means: Means, cost: float
+) -> "_Weighed | None":
     """The part made from an old program whose references are moved, if it is one.
 
     To move references costs a device time, and that counts as if it were bytes: ``cost``, for each.
     """
-    found = targets.find(old.content, stretch.content, part.copies)
+    types = Tool.TYPES in means.tools
+    found = targets.find(old.content, stretch.content, part.copies, with_types=types)
     if found is None or len(found.copies) > MAX_COPIES:
         return None
     moved = replace(
         part,
         copies=Copies.of(found.copies),
         targets=Corrections.of(found.corrections),
+        types_at=found.types_at,
     )
     weight = int(cost * found.references)
     looked: list[int] = []
@@ -382,7 +392,8 @@ def _content(
 ) -> Iterator[Piece | Copied]:
     at, copies, read = 0, part.copies, old.read
     if part.targets is not None:
-        read = Moved(old.read, old.size_bytes, copies.moves(), part.targets, spend).read
+        moves, types = copies.moves(), part.types_at
+        read = Moved(old.read, old.size_bytes, moves, part.targets, spend, types).read
     for origin, gap, length in copies:
         yield from _pieces(new, at, gap)
         at += gap

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from reconix.transfer.codecs import compiled
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
-from reconix.transfer.format.stream import MOVED_TRIES, PACKED_BY_ZLIB
+from reconix.transfer.format.stream import MOVED_TRIES, MOVED_TYPES, PACKED_BY_ZLIB
 from reconix.transfer.sending.trees import FileNode, FolderNode, Node
 
 REFERENCE_BYTES = 0.4
@@ -93,6 +93,8 @@ def means_of(
     names = [{name for tree in trees for name in _names(tree)} for trees in devices]
     common = set.intersection(*names) if names else set[bytes]()
     tools = Tool.TRIES if features & MOVED_TRIES else NO_TOOLS
+    if features & MOVED_TYPES:
+        tools |= Tool.TYPES
     if features & PACKED_BY_ZLIB:
         tools |= Tool.ZLIB
     if b"gzip" in common:

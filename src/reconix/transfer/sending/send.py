@@ -305,6 +305,7 @@ class _Job:
             compiled=sum(delta.compiled for item in described for delta in item.deltas),
             moved_tries=sum(delta.moved_tries for item in described for delta in item.deltas),
             zlib_parts=sum(delta.zlib_parts for item in described for delta in item.deltas),
+            moved_types=sum(delta.moved_types for item in described for delta in item.deltas),
         )
 
     def _generation(self) -> Generation:

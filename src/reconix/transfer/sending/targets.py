@@ -11,6 +11,9 @@ table looks as good as the right one. So:
 3. What these copies tell wrongly is seen by comparing with the new program's references, and
    *corrected* where it pays: from one address on, a number is added to all shifts.
 
+Of numbers of types (``transfer/codecs/btf.py``) copies tell nothing, so they are corrected by the
+first copies already, before they are spelled out.
+
 Tested by ``tests/unit/transfer/sending/test_targets.py``.
 """
 
@@ -19,10 +22,18 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from reconix.transfer.codecs import compiled, programs
+from reconix.transfer.codecs import btf, compiled, programs
 from reconix.transfer.codecs.a64 import WORD_BYTES as _WORD
 from reconix.transfer.codecs.programs import SPACE, Kind, Program
-from reconix.transfer.codecs.references import Correction, Finder, Found, Shifts, blocks, stretches
+from reconix.transfer.codecs.references import (
+    Correction,
+    Finder,
+    Found,
+    Move,
+    Shifts,
+    blocks,
+    stretches,
+)
 from reconix.transfer.format.plan import MAX_CORRECTIONS, MAX_SHIFT, Copies
 from reconix.transfer.sending import covers
 from reconix.transfer.sending.covers import Copy
@@ -37,6 +48,7 @@ class Targets:
     copies: list[Copy]
     corrections: list[Correction]
     references: int
+    types_at: int | None = None  # where the old program says of its types; None: they stay
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +57,25 @@ class Executable:
 
     program: Program
     content: bytes
+    types_at: int | None = None
 
     @classmethod
-    def parse(cls, content: bytes) -> "Executable | None":
-        """Take content, if it is a program."""
-        found = programs.parse(_reader(content), len(content))
-        return None if found is None else cls(found, content)
+    def parse(cls, content: bytes, *, with_types: bool = False) -> "Executable | None":
+        """Take content, if it is a program; with what it says of its types, if that may move."""
+        read = _reader(content)
+        found = programs.parse(read, len(content))
+        at = btf.place(content) if with_types else None
+        if found is None or at is None:
+            return None if found is None else cls(found, content)
+        cut = btf.with_types(found, read, at)
+        return cls(cut, content, None if cut is found else at)
+
+    def types(self) -> "Executable":
+        """What says of types, alone."""
+        sections = [each for each in self.program.sections if each.kind is Kind.TYPES]
+        return Executable(
+            Program(relocatable=False, numbered=dict(enumerate(sections))), self.content
+        )
 
     def references(self) -> Iterator[tuple[int, Found]]:
         """All references, with the offset that their positions count from."""
@@ -65,29 +90,43 @@ def _reader(content: bytes) -> programs.ReadAt:
     return lambda offset, size_bytes: content[offset : offset + size_bytes]
 
 
-def find(old: bytes, new: bytes, copies: Copies) -> Targets | None:
+def find(old: bytes, new: bytes, copies: Copies, *, with_types: bool = False) -> Targets | None:
     """How a new program is made from an old one.
 
     Args:
         old: the old program.
         new: the new one.
         copies: a first guess.
+        with_types: whether numbers and names of types may move.
 
     Returns:
         None if they are no programs, or nothing in them moved.
     """
-    before, after = Executable.parse(old), Executable.parse(new)
+    before, after = (Executable.parse(each, with_types=with_types) for each in (old, new))
     if before is None or after is None or not copies:
         return None
     shifts = Shifts(before.program, copies.moves())
     if not shifts:
         return None
+    numbers = _numbers(before, after, list(copies.moves()), shifts)
+    shifts = Shifts(before.program, copies.moves(), numbers)
     spelled = spell_out(before, shifts), spell_out(after, Shifts(after.program, ()))
     better = in_words(covers.find(*spelled), after.program)
     moves = list(Copies.of(better).moves())
     shifts = Shifts(before.program, moves)
     count = sum(len(found.positions) for _, found in before.references())
-    return Targets(better, _corrections(before, after, moves, shifts), count)
+    corrections = _corrections(before, after, moves, shifts)
+    return Targets(better, corrections, count, before.types_at)
+
+
+def _numbers(
+    old: Executable, new: Executable, moves: Sequence[Move], shifts: Shifts
+) -> list[Correction]:
+    """By how much numbers of types differ, as the first copies show."""
+    if old.types_at is None:
+        return []
+    found = _corrections(old.types(), new.types(), moves, shifts)
+    return [step for step in found if step[0] >= btf.TYPES]
 
 
 def in_words(copies: Sequence[Copy], program: Program) -> list[Copy]:
@@ -156,7 +195,7 @@ def spell_out_slowly(file: Executable, shifts: Shifts) -> bytes:
 
 
 def _corrections(
-    old: Executable, new: Executable, moves: Sequence[tuple[int, int, int]], shifts: Shifts
+    old: Executable, new: Executable, moves: Sequence[Move], shifts: Shifts
 ) -> list[Correction]:
     right: list[int] = []
     wrong: dict[int, Counter[int]] = {}
@@ -171,7 +210,7 @@ def _corrections(
 
 
 def _errors(
-    old: Executable, new: Executable, moves: Sequence[tuple[int, int, int]], shifts: Shifts
+    old: Executable, new: Executable, moves: Sequence[Move], shifts: Shifts
 ) -> Iterator[tuple[int, int]]:
     """For each reference that is copied: its target, and by how much more that moved."""
     there = _by_position(new)

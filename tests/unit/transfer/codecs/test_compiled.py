@@ -15,11 +15,12 @@ from tests.conftest import Need
 from tests.project_files import ROOT
 from tests.unit.transfer.codecs.test_references import corrections as in_any_order
 from tests.unit.transfer.codecs.test_references import moves
+from tests.unit.transfer.made_btf import Types
 from tools import build_moves
 
 from reconix.base.process import run
 from reconix.build.agent import zipapp
-from reconix.transfer.codecs import compiled
+from reconix.transfer.codecs import btf, compiled
 from reconix.transfer.codecs.programs import SPACE, Kind, Program, Section
 from reconix.transfer.codecs.references import Correction, Finder, Move, Shifts, move
 
@@ -57,6 +58,16 @@ RECORDS = tuple(
     for addend in (0, -4, FAR, -FAR - 1)
 )
 FRAMES = (words(8, 0, 0), words(8, 9, 0x100), words(4, 7), words(20, 9, 0x40), words(3), words(0))
+
+
+def record(kind: int, number: int) -> bytes:
+    """What a kernel says of a type."""
+    types = Types()
+    types.add(kind, "name", number, [("item", number, number)] * 2)
+    return bytes(types.content)
+
+
+OF_TYPES = tuple(record(kind, number) for kind in range(1, 20) for number in (0, 9, 1 << 31))
 TOKENS = {
     Kind.NONE: X86,
     Kind.X86: X86 + NUMBERS,
@@ -67,6 +78,7 @@ TOKENS = {
     Kind.ADDRESSES: WIDE,
     Kind.RELOCATIONS: RECORDS,
     Kind.SYMBOLS: (SYMBOLS, *RECORDS),
+    Kind.TYPES: (*OF_TYPES, words(0, 20 << 24, 0)),
 }
 """What a block of each kind is put together from, beside any bytes."""
 
@@ -76,7 +88,10 @@ def blocks_of(kind: Kind) -> st.SearchStrategy[tuple[Kind, bytes]]:
     return st.tuples(st.just(kind), st.lists(token, max_size=40).map(b"".join))
 
 
-corrections = in_any_order.map(sorted)  # as a stream must have them
+of_types = st.tuples(st.integers(btf.TYPES, btf.TYPES + 12), st.integers(-(1 << 40), 1 << 40))
+corrections = st.tuples(in_any_order, st.lists(of_types, max_size=3)).map(
+    lambda both: sorted(both[0] + both[1])  # as a stream must have them
+)
 blocks = st.sampled_from(list(Kind)).flatmap(blocks_of)
 bases = st.sampled_from([0, 0x400000, -(1 << 31), FAR, -FAR - 1])
 
@@ -87,7 +102,7 @@ def finder(
     """Of a program with one section of that kind; its table of symbols lies behind."""
     relocatable = kind is Kind.SYMBOLS or (kind is Kind.RELOCATIONS and base == 0)
     size = len(content)
-    section = Section(b"", kind, 0, size, SPACE if relocatable else base, linked=1, info=2)
+    section = Section(b"", kind, 0, size, SPACE if relocatable else base, 1, 2, base)
     numbered = {
         0: section,
         SYMBOLS_NUMBER: Section(b"", Kind.NONE, size, len(SYMBOLS), 2 * SPACE),
@@ -208,8 +223,9 @@ def test_the_library_for_arm64_gives_the_same(on_arm64: Path, kind: Kind, spelle
     library = compiled.library()
     assert library is not None
     content = b"".join(TOKENS[kind]) * 3
-    section = Section(b"", kind, 0, len(content), 0x400000)
-    starts, by = array("q", [0x400008, 0x400063, 0x400105]), array("q", [0, 5 << 12, 3 << 13, 64])
+    section = Section(b"", kind, 0, len(content), 0x400000, target=0x400000)
+    starts = array("q", [0x400008, 0x400063, 0x400105, btf.TYPES + 5])
+    by = array("q", [0, 5 << 12, 3 << 13, 64, 7])
     steps, bounds = compiled.Steps(starts, by), (0x400000, 0x400200)
     expected = library.block(section, 0, content, bounds, steps, spelled=spelled)
     numbers = (move_block_at(), compiled.KINDS[kind], spelled, len(content), 0x400000, 0, *bounds)

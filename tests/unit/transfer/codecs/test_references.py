@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.transfer.codecs.test_programs import header, row
 
-from reconix.transfer.codecs.references import BLOCK_BYTES, Correction, Move, Moved
+from reconix.transfer.codecs.programs import BLOCK_BYTES
+from reconix.transfer.codecs.references import Correction, Move, Moved
 
 LOADED, WRITABLE, EXECUTABLE = 2, 3, 6
 BASE = 0x40_0000

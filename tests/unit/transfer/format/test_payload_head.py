@@ -151,7 +151,7 @@ ALL = b"\1\0\2"
         (KEPT + b"\0\0\2" + (IMAGE + b"\1" + ALL) * 2, "stands twice"),
         (KEPT + b"\0\0\1" + IMAGE + b"\1\1\0\1", "do not have its objects"),
         (KEPT + b"\0\0\1" + IMAGE + b"\1\1\1\1", "in none of its images"),
-        (KEPT + b"\0\1\0\2\0\0\x20", "tools"),
+        (KEPT + b"\0\1\0\2\0\0\x40", "tools"),
     ],
 )
 def test_s6_a_head_that_cannot_be_is_refused(content: bytes, said: str) -> None:

@@ -317,7 +317,7 @@ def test_s6_absurd_numbers_are_refused() -> None:
         (b"\x04", "no kind of packing"),
         (b"\x06", "no kind of packing"),
         (b"\x01" + varint(MAX_EXPANDED_BYTES + 1), "packed part"),
-        (b"\x00\x05\x06", "no kind of content"),
+        (b"\x00\x05\x09", "no kind of content"),
         (b"\x00\x05\x00" + varint(MAX_SOURCES + 1), "sources"),
         (b"\x00\x05\x00\x01\x12", "no kind of source"),
         (b"\x00\x05\x00\x01\x06", "references follow in a packed source"),

@@ -25,7 +25,7 @@ def device(place: Path, *names: str) -> list[FolderNode]:
 def test_what_all_devices_have_may_be_used(tmp_path: Path) -> None:
     both = device(tmp_path / "a", "gzip", "liblz4.so.1", LIBRARY)
     one = device(tmp_path / "b", "gzip")
-    every = Tool.GZIP | Tool.LZ4 | Tool.TRIES | Tool.ZLIB
+    every = Tool.GZIP | Tool.LZ4 | Tool.TRIES | Tool.TYPES | Tool.ZLIB
     assert means_of([both], FEATURES) == Means(every, has_library=True)
     assert means_of([both, one], FIRST_FEATURES) == Means(Tool.GZIP)
     assert means_of([], FIRST_FEATURES) == Means(NO_TOOLS)

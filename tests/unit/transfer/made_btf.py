@@ -1,0 +1,106 @@
+"""What a kernel says of its types, made up: records, and where in them names and types are."""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+HEADER_BYTES = 24
+MAGIC = b"\x9f\xeb\1\0\x18\0\0\0"
+
+NUMBER, POINTER, ARRAY, STRUCTURE, ENUMERATION, ELSEWHERE, FUNCTION, TAKES = (
+    1,
+    2,
+    3,
+    4,
+    6,
+    7,
+    12,
+    13,
+)
+VARIABLE, SECTION, FRACTION, TAG, WIDE = 14, 15, 16, 17, 19
+
+
+@dataclass
+class Types:
+    """Records as they are written, one after the other."""
+
+    content: bytearray = field(default_factory=bytearray)
+    names: list[int] = field(default_factory=list)  # offsets of those words
+    types: list[int] = field(default_factory=list)
+    texts: bytearray = field(default_factory=lambda: bytearray(1))
+    count: int = 0
+
+    def name(self, text: str) -> None:
+        """The next word says where a text is."""
+        self.names.append(len(self.content))
+        self._word(len(self.texts) if text else 0)
+        self.texts += text.encode() + b"\0" if text else b""
+
+    def type(self, number: int) -> None:
+        """The next word is a type."""
+        self.types.append(len(self.content))
+        self._word(number)
+
+    def _word(self, number: int) -> None:
+        self.content += struct.pack("<I", number)
+
+    def add(self, kind: int, name: str, third: int, items: Sequence[tuple[str, int, int]]) -> int:
+        """A record of any kind; of an item what its kind has is taken. Gives its number."""
+        self.name(name)
+        many = kind in (STRUCTURE, 5, ENUMERATION, TAKES, SECTION, WIDE)
+        self._word(kind << 24 | (len(items) if many else 0))
+        refers = kind in (POINTER, 8, 9, 10, 11, FUNCTION, TAKES, VARIABLE, TAG, 18)
+        (self.type if refers else self._word)(third)
+        for item in items if many else [*items, ("", 0, 0)][:1]:
+            self._item(kind, *item)
+        self.count += 1
+        return self.count
+
+    def _item(self, kind: int, name: str, number: int, value: int) -> None:
+        """Source: Linux, ``include/uapi/linux/btf.h``."""
+        match kind:
+            case 1 | 14 | 17:
+                self._word(value)
+            case 3:
+                self.type(number)
+                self.type(value)
+                self._word(value)
+            case 4 | 5:
+                self.name(name)
+                self.type(number)
+                self._word(value)
+            case 6:
+                self.name(name)
+                self._word(value)
+            case 13:
+                self.name(name)
+                self.type(number)
+            case 15:
+                self.type(number)
+                self._word(value)
+                self._word(value)
+            case 19:
+                self.name(name)
+                self._word(value)
+                self._word(value)
+
+    def printed(self) -> bytes:
+        """Header, types and texts."""
+        size = len(self.content)
+        head = MAGIC + struct.pack("<IIII", 0, size, size, len(self.texts))
+        return head + bytes(self.content) + bytes(self.texts)
+
+
+def structures(count: int, *, more: int = 0, begin: int = 0) -> Types:
+    """So many structures of two members, each a pointer to one; a few more in the middle."""
+    made = Types()
+    number = made.add(NUMBER, "int", 4, [])
+    for index in range(begin, begin + count):
+        if index == begin + count // 2:
+            for extra in range(more):
+                made.add(STRUCTURE, f"fresh_{extra}", 8, [(f"new_{extra}", number, 0)])
+        pointer = made.add(POINTER, "", made.count + 2, [])
+        value = index * 7919 % 1009
+        items = [(f"next_{index}", pointer, 0), (f"of_{value}", 1 + value % pointer, 64)]
+        made.add(STRUCTURE, f"node_{index * index}", 16 + value, items)
+    return made
