@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
-from tests.unit.transfer import made_tries, python_system
+from tests.unit.transfer import made_btf, made_tries, python_system
 
 atheris = importlib.import_module("atheris")
 with atheris.instrument_imports(include=["reconix"]):
@@ -45,7 +45,7 @@ with atheris.instrument_imports(include=["reconix"]):
     from reconix.store.paths import StorePath
     from reconix.store.registry import Registry
     from reconix.store.tree import File, Node, Symlink, folder
-    from reconix.transfer.codecs import compiled, packs
+    from reconix.transfer.codecs import btf, compiled, packs
     from reconix.transfer.codecs.references import Moved
     from reconix.transfer.format import plan
     from reconix.transfer.format.bases import View, parse_views
@@ -152,9 +152,11 @@ OTHER = folder(
     }
 )
 MODULE = b"def level(pump: int) -> str:\n    return f'the level of pump {pump}'\n" * 9
+TYPES = struct.pack("<16q", *range(btf.TYPES, btf.TYPES + 64, 8), *range(8))
+"""How numbers of types are corrected."""
 TARGETS = (
     *("nar", "narinfo", "export", "stream", "payload_head"),
-    *("receive", "several", "python", "moved"),
+    *("receive", "several", "python", "moved", "types"),
 )
 
 
@@ -277,6 +279,8 @@ class Fuzz:
             assert _moved(content, moves, corrections) == found, "the library differs"
         assert len(found) == len(content)
 
+    types = moved  # from another begin
+
     def receive(self, data: bytes) -> None:
         """Operations behind a right beginning give the generation, or change nothing."""
         written = io.BytesIO()
@@ -322,6 +326,7 @@ class Fuzz:
             "several": _records(self.channels, self.operations),
             "python": _records(self.channels, self.operations),
             "moved": bytes(128) + database(0).content,
+            "types": TYPES + made_btf.kernel(made_btf.structures(60).printed()),
             "receive": _records(self.channels, self.operations),
         }
 
@@ -343,7 +348,8 @@ def _moved(
     def read(offset: int, size_bytes: int) -> bytes:
         return content[offset : offset + size_bytes]
 
-    return Moved(read, len(content), moves, corrections).read(0, len(content))
+    types_at = btf.place(content)
+    return Moved(read, len(content), moves, corrections, types_at=types_at).read(0, len(content))
 
 
 def _generation(store: ChrootStore, tree: Node) -> StorePath:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 HEADER_BYTES = 24
+ADDRESS = 0x40_0000
 MAGIC = b"\x9f\xeb\1\0\x18\0\0\0"
 
 NUMBER, POINTER, ARRAY, STRUCTURE, ENUMERATION, ELSEWHERE, FUNCTION, TAKES = (
@@ -91,16 +92,30 @@ class Types:
         return head + bytes(self.content) + bytes(self.texts)
 
 
-def structures(count: int, *, more: int = 0, begin: int = 0) -> Types:
-    """So many structures of two members, each a pointer to one; a few more in the middle."""
+def kernel(types: bytes, before: bytes = b"", behind: bytes = b"") -> bytes:
+    """An ELF file with one section, of types and what is around them."""
+    content = before + types + behind
+    start = b"\x7fELF\2\1\1".ljust(16, b"\0") + struct.pack("<HHIQQQ", 2, 62, 1, 0, 0, 64)
+    start += struct.pack("<IHHHHHH", 0, 64, 0, 0, 64, 2, 0) + bytes(64)
+    row = struct.pack("<IIQQQQIIQQ", 0, 1, 2, ADDRESS, 192, len(content), 0, 0, 0, 0)
+    return start + row + content
+
+
+def structures(count: int, *, step: int = 0) -> Types:
+    """So many structures, with pointers to themselves and others; one more each ``step``."""
+
+    def pointer(index: int) -> int:
+        return 2 + 2 * index + (index // step if step else 0)
+
     made = Types()
-    number = made.add(NUMBER, "int", 4, [])
-    for index in range(begin, begin + count):
-        if index == begin + count // 2:
-            for extra in range(more):
-                made.add(STRUCTURE, f"fresh_{extra}", 8, [(f"new_{extra}", number, 0)])
-        pointer = made.add(POINTER, "", made.count + 2, [])
-        value = index * 7919 % 1009
-        items = [(f"next_{index}", pointer, 0), (f"of_{value}", 1 + value % pointer, 64)]
-        made.add(STRUCTURE, f"node_{index * index}", 16 + value, items)
+    made.add(NUMBER, "int", 4, [])
+    for index in range(count):
+        if index and step and index % step == 0:
+            made.add(STRUCTURE, f"fresh_{index}", 8, [(f"new_{index}", 1, 0)])
+        others = [index * index * 7919 % (10007 + more) % count for more in range(4)]
+        made.add(POINTER, "", pointer(index) + 1, [])
+        items = [(f"of_{other}", pointer(other), 64) for other in others]
+        made.add(
+            STRUCTURE, f"node_{index * index}", 256, [(f"x_{index}", pointer(index), 0), *items]
+        )
     return made

@@ -255,30 +255,37 @@ static u64 record_bytes(const u8 *record, u64 left)
     return size <= left ? size : 0;
 }
 
-/* The words of items in a record: names count from where their texts begin, types from the first. */
-static void items(block *names, block *types, u64 at, u64 end, u32 kind)
+/* A type: its number, at an address where nothing else is. */
+static void type(block *in, shifts *numbers, u64 at)
+{
+    u32 number = get4(in->old + at);
+
+    put4(in->out + at, number + (u32)shift_of(numbers, FIRST_TYPE + (wide)(i32)number));
+}
+
+/* The words of items in a record: names count from where their texts begin. */
+static void items(block *in, shifts *numbers, u64 at, u64 end, u32 kind)
 {
     while (at < end)
         for (u32 word = 0; word < layouts[kind].words; word++, at += 4) {
             if (layouts[kind].names >> word & 1)
-                relative(names, at, names->base);
+                relative(in, at, in->base);
             else if (layouts[kind].types >> word & 1)
-                relative(types, at, types->base);
+                type(in, numbers, at);
         }
 }
 
-static void types(block *names)
+static void types(block *in)
 {
-    block numbers = *names;
+    shifts numbers = in->targets;
     u64 size;
 
-    numbers.base = FIRST_TYPE;
-    for (u64 at = 0; (size = record_bytes(names->old + at, names->size - at)); at += size) {
-        u32 kind = record_kind(names->old + at);
-        relative(names, at, names->base);
+    for (u64 at = 0; (size = record_bytes(in->old + at, in->size - at)); at += size) {
+        u32 kind = record_kind(in->old + at);
+        relative(in, at, in->base);
         if (layouts[kind].refers)
-            relative(&numbers, at + 8, FIRST_TYPE);
-        items(names, &numbers, at + RECORD, at + size, kind);
+            type(in, &numbers, at + 8);
+        items(in, &numbers, at + RECORD, at + size, kind);
     }
 }
 

@@ -389,9 +389,11 @@ def _table(block: bytes, first: int, step: int) -> Found:
 
 
 def _in_types(block: bytes, section: Section) -> Iterator[Found]:
-    """Names count from where their texts begin, types from the first."""
-    for positions, origin in zip(btf.find(block), (section.target, btf.TYPES), strict=True):
-        yield _from(positions, _at(block, positions), [origin] * len(positions))
+    """Names count from where their texts begin; a type is an address but for ``TYPES``."""
+    names, types = btf.find(block)
+    yield _from(names, _at(block, names), [section.target] * len(names))
+    numbers = _at(block, types)
+    yield Found(types, 4, numbers, list(map(btf.TYPES.__add__, numbers)))
 
 
 def _at(block: bytes, positions: Iterable[int]) -> list[int]:

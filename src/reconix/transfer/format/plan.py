@@ -228,7 +228,7 @@ class Part:
     sources: tuple[Source, ...]
     copies: Copies
     targets: Corrections | None = None  # None: references in the sources stay as they are
-    types_at: int | None = None  # where what they say of types is, if that moves, too
+    types_at: int | None = None  # with targets: where what they say of types is, if that moves too
 
 
 @dataclass(frozen=True, slots=True)
@@ -786,7 +786,7 @@ class Printer:
 
     def _part(self, part: Part) -> None:
         self._channel = part.channel
-        moved = (part.targets is not None) + (part.types_at is not None)
+        moved = 0 if part.targets is None else 1 if part.types_at is None else 2
         kind = part.channel - Channel.TEXT + moved * _CHANNELS
         numbers = [varint(part.pack), varint(part.size_bytes), varint(kind)]
         numbers.append(varint(len(part.sources)))
@@ -795,9 +795,8 @@ class Printer:
         self._sink.write(b"".join(map(varint, _distances(part.copies))), Channel.FROM)
         self._sink.write(b"".join(map(varint, part.copies.gaps)), Channel.GAP)
         self._sink.write(b"".join(map(varint, part.copies.lengths)), Channel.LENGTH)
-        if part.types_at is not None:
-            self._sink.write(varint(part.types_at))
         if part.targets is not None:
+            self._sink.write(b"" if part.types_at is None else varint(part.types_at))
             self._corrections(part.targets)
 
     def _corrections(self, corrections: Corrections) -> None:

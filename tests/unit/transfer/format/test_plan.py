@@ -147,7 +147,8 @@ def patched(draw: st.DrawFn, name: bytes | None) -> list[Event]:
         chosen = tuple(draw(st.lists(sources | modules, max_size=2)))
         pack = draw(st.sampled_from([pack for pack in Pack if pack is not Pack.MODULE]))
         targets = draw(st.none() | corrections)
-        events.append(Part(pack, size, channel, chosen, Copies.of(listed), targets))
+        types_at = draw(st.none() | st.integers(0, 1 << 40)) if targets else None
+        events.append(Part(pack, size, channel, chosen, Copies.of(listed), targets, types_at))
         if listed:
             gaps, lengths = (sum(copy[index] for copy in listed) for index in (1, 2))
             events.append(Copied(listed, b"p" * gaps, b"d" * lengths))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.trusting import trusting
+from tests.unit.transfer import made_btf
 from tests.unit.transfer.conftest import Pair
 from tests.unit.transfer.made_programs import program
 from tests.unit.transfer.made_tries import made
@@ -24,9 +25,10 @@ from reconix.nix.signatures import SecretKey
 from reconix.store.images.nodes import Metadata
 from reconix.store.sidecar import Entries
 from reconix.store.tree import File, Node, Symlink, folder
-from reconix.transfer.codecs import packs
+from reconix.transfer.codecs import compiled, packs
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.format.costs import WORK_PER_BYTE
+from reconix.transfer.format.plan import Part
 from reconix.transfer.format.stream import AGENT, AGENT_FEATURES, print_features
 from reconix.transfer.receiving.receive import receive
 
@@ -70,6 +72,11 @@ def trie(count: int) -> File:
     return File(made({f"usb:v{n * 7919:06X}*": {"ID_VENDOR": f"{n * n}"} for n in range(count)}))
 
 
+def types(step: int) -> File:
+    """A program that says of types."""
+    return File(made_btf.kernel(made_btf.structures(900, step=step).printed()))
+
+
 @pytest.fixture
 def rich(workshop: "Workshop") -> Pair:
     """Two generations between which every kind of step and part is of use."""
@@ -80,6 +87,8 @@ def rich(workshop: "Workshop") -> Pair:
         f"etc/{AGENT}": agent(),
         "hwdb.bin": trie(400),
         "lib/liblz4.so.1": File(b""),
+        f"lib/{compiled.file_name('x86_64')}": File(b""),
+        "vmlinux": types(0),
         "packed.gz": File(gzip.compress(text, 9, mtime=0)),
         "packed.xz": File(packed(Pack.XZ, text)),
         "kernel": kernel(text + noise.randbytes(3000)),
@@ -96,6 +105,7 @@ def rich(workshop: "Workshop") -> Pair:
         "packed.gz": File(gzip.compress(more, 9, mtime=0)),
         "packed.xz": File(packed(Pack.XZ, more)),
         "hwdb.bin": trie(404),
+        "vmlinux": types(25),
         "kernel": kernel(more + noise.randbytes(3000)),
         "program": File(calls[:9000] + b"\x90" * 20 + calls[9000:-20]),
         "fresh/c": File(b"c" * 5000),
@@ -199,3 +209,5 @@ def test_a_stream_that_was_taken_apart_is_put_together_as_it_was(
     kinds = {type(event).__name__ for events in right.objects for event in events}
     assert kinds >= {"Here", "Keep", "Drop", "File", "Patched", "Part", "Copied", "Link", "New"}
     assert kinds >= {"Meta", "Same"}
+    parts = [event for events in right.objects for event in events if isinstance(event, Part)]
+    assert {part.types_at is not None for part in parts} == {True, False}
