@@ -36,6 +36,7 @@ _HEADER = struct.Struct("<8sIIII")
 _INFO = struct.Struct("<I")
 _RECORD_BYTES, _WORD_BYTES = 12, 4
 _ALIGNMENT = 8  # of what follows, which may be instructions
+_PIECES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,42 +125,54 @@ def with_types(program: Program, read: ReadAt, at: int) -> Program:
         at: where the header is; if there is none, the program is given back.
     """
     there = [each for each in program.sections if 0 <= at - each.offset < each.size_bytes]
-    found = None if program.relocatable or not there else _parse(read, at, there[0])
+    found = None if program.relocatable or not there else _places(read, at, there[0])
     if found is None:
         return program
-    kept = [section for section in program.numbered.values() if section is not there[0]]
-    return Program(relocatable=False, numbered=dict(enumerate([*found, *kept])))
+    pieces = dict(enumerate(_pieces(read, there[0], found), -_PIECES))  # no table names them
+    kept = {number: each for number, each in program.numbered.items() if each is not there[0]}
+    return Program(relocatable=False, numbered=pieces | kept)
 
 
-def _parse(read: ReadAt, at: int, around: Section) -> list[Section] | None:
-    """What a section is cut into."""
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where in a file types and texts are."""
+
+    types: int
+    types_bytes: int
+    texts: int
+    end: int
+
+
+def _places(read: ReadAt, at: int, around: Section) -> _Places | None:
+    """What a header says, if that is inside the section."""
     header = read(at, _HEADER.size)
     if len(header) < _HEADER.size or not header.startswith(_MAGIC):
         return None
     _, types, types_bytes, texts, texts_bytes = _HEADER.unpack(header)
-    begin, names, last = (at + _HEADER.size + each for each in (types, texts, texts + texts_bytes))
+    begin = at + _HEADER.size
+    found = _Places(begin + types, types_bytes, begin + texts, begin + texts + texts_bytes)
+    fits = types + types_bytes <= texts and found.end <= around.offset + around.size_bytes
+    return found if fits else None
+
+
+def _pieces(read: ReadAt, around: Section, places: _Places) -> Iterator[Section]:
+    """What a section is cut into."""
+    begins = _begins(read, places.types, places.types_bytes)
+    last = places.types + begins[-1]
     end = around.offset + around.size_bytes
-    if begin + types_bytes > names or last > end:
-        return None
-    begins = _begins(read, begin, types_bytes)
-    behind = min(last + (around.offset - last) % _ALIGNMENT, end)
-    numbers = replace(
-        _cut(around, begin, begin + begins[-1], Kind.TYPES),
-        target=around.address + names - around.offset,
-        begins=begins,
-    )
-    return [
-        _cut(around, around.offset, begin, around.kind),
-        numbers,
-        _cut(around, begin + begins[-1], behind, Kind.NONE),
-        _cut(around, behind, end, around.kind),
-    ]
+    behind = min(places.end + (around.offset - places.end) % _ALIGNMENT, end)
+    texts = around.address + places.texts - around.offset
+    yield _cut(around, around.offset, places.types, around.kind)
+    types = _cut(around, places.types, last, Kind.TYPES)
+    yield replace(types, target=texts, begins=begins)
+    yield _cut(around, last, behind, Kind.NONE)
+    yield _cut(around, behind, end, around.kind)
 
 
 def _cut(section: Section, begin: int, end: int, kind: Kind) -> Section:
     """A piece of a section."""
     address = section.address + begin - section.offset
-    return Section(section.name, kind, begin, end - begin, address)
+    return replace(section, kind=kind, offset=begin, size_bytes=end - begin, address=address)
 
 
 def _begins(read: ReadAt, begin: int, size_bytes: int) -> "array[int]":

@@ -11,7 +11,7 @@ from tests.unit.transfer.made_btf import HEADER_BYTES, Types, kernel, structures
 
 from reconix.base.process import run
 from reconix.transfer.codecs import btf, compiled, programs
-from reconix.transfer.codecs.programs import BLOCK_BYTES, Kind, Program
+from reconix.transfer.codecs.programs import BLOCK_BYTES, Kind, Program, Section
 from reconix.transfer.codecs.references import Correction, Move, Moved
 
 need = Need()
@@ -157,6 +157,18 @@ def test_types_are_where_they_are_said_to_be_or_nowhere() -> None:
     linked = content[:16] + struct.pack("<H", 1) + content[18:]
     whole, cut = parsed(linked, there)
     assert cut is whole, "a kernel module has types of two"
+
+
+def test_sections_keep_the_numbers_that_others_name_them_by() -> None:
+    content = kernel(structures(9).printed())
+    whole, _ = parsed(content, place(content))
+    symbols = Section(b"", Kind.NONE, len(content), 24, 99)
+    table = Section(b"", Kind.RELOCATIONS, len(content) + 24, 24, 123, linked=2, info=1)
+    more = Program(relocatable=False, numbered={**whole.numbered, 2: symbols, 3: table})
+    cut = btf.with_types(more, lambda at, size: content[at : at + size], place(content))
+    assert {2: symbols, 3: table}.items() <= cut.numbered.items()
+    assert min(cut.numbered) == -4
+    assert 1 not in cut.numbered
 
 
 def test_what_is_no_record_ends_the_types() -> None:
