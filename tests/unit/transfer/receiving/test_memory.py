@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.unit.transfer.conftest import Pair
+from tests.unit.transfer.made_btf import kernel, structures
 from tests.unit.transfer.made_programs import program
 from tests.unit.transfer.receiving.test_receive import Forger
 
 from reconix.base.process import run
 from reconix.store.tree import File, Node, folder
+from reconix.transfer.codecs import btf
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.format import plan
 from reconix.transfer.format.packing import DICTIONARIES, Channel
@@ -71,12 +73,19 @@ def received(forger: Forger, stream: bytes) -> tuple[str, int]:
 
 @pytest.fixture
 def forger(workshop: "Workshop") -> Forger:
-    old: dict[str, Node] = {"program": File(program(150))}
+    old: dict[str, Node] = {"program": File(program(150)), "vmlinux": File(kernel(types()))}
     pair = Pair(
         workshop.generation(root=folder(old)),
         workshop.generation(root=folder({**old, "a": File(b"a")})),
     )
     return Forger(workshop, pair)
+
+
+def types() -> bytes:
+    """Eight MiB of records, as a kernel says of its types."""
+    found = structures(100)
+    found.content *= 8 * MIB // len(found.content)
+    return found.printed()
 
 
 def pieces(size_bytes: int) -> list[Event]:
@@ -110,6 +119,19 @@ def many_moves(forger: Forger) -> list[Event]:
     return [Patched(b"b", size, False, 1), part, Copied(copies, b"", bytes(size))]
 
 
+def many_types(forger: Forger) -> list[Event]:
+    """As many types as there are, with as many corrections as there may be."""
+    place = btf.place(kernel(types()))
+    assert place is not None
+    targets = Corrections.of((btf.TYPES + number, number * 7) for number in range(MAX_CORRECTIONS))
+    sources = (Source(Location(forger.root.source, (b"vmlinux",))),)
+    size, copied = 7 * MIB, 64 * KIB
+    copies = Copies.of([(0, 0, size)])
+    part = Part(Pack.NONE, size, Channel.CODE, sources, copies, targets, place)
+    pieces = [Copied([(at, 0, copied)], b"", bytes(copied)) for at in range(0, size, copied)]
+    return [Patched(b"b", size, False, 1), part, *pieces]
+
+
 def packing(pack: Pack) -> Callable[[Forger], list[Event]]:
     def large_part(_: Forger) -> list[Event]:
         size = 8 * MIB
@@ -120,7 +142,7 @@ def packing(pack: Pack) -> Callable[[Forger], list[Event]]:
 
 
 @pytest.mark.parametrize(
-    "events", [many_moves, packing(Pack.GZIP), packing(Pack.XZ), packing(Pack.LZ4)]
+    "events", [many_moves, many_types, packing(Pack.GZIP), packing(Pack.XZ), packing(Pack.LZ4)]
 )
 def test_r3_w5_with_all_dictionaries_full_there_is_memory_for_the_rest(
     forger: Forger, events: Callable[[Forger], list[Event]]
