@@ -12,7 +12,8 @@ no place: here the type *n* is at the address ``TYPES`` + n, where nothing else 
 nothing of it, corrections do.
 
 How long a record is, only its own begin tells. So a block is as many whole records as fit, and
-where each begins is looked for once. What is no record ends the types and is left as it is.
+where each begins is looked for once. What is no record ends the types and is left as it is, so
+nothing here can fail.
 
 The sender says where the header is: in a kernel for arm64 no table does.
 
