@@ -1,9 +1,9 @@
 """What teams install works: after the first boot, and after other systems and an update.
 
-One device with all of ``docs/services.md`` in its system: it starts, changes to a spare system,
-takes an update there, and changes back. Before and after every package is used as a client would
-use it; the answers come over in one piece and are judged here, one package after the other. What
-must be kept counts the visits.
+One minified device with all of ``docs/services.md`` in its system: it starts, changes to a spare
+system, takes an update there, and changes back. Before and after every package is used as a client
+would use it; the answers come over in one piece and are judged here, one package after the other.
+What must be kept counts the visits.
 
 No radio, modem, bus or receiver is real: the kernel has radios (``mac80211_hwsim``), a CAN bus and
 a chip at an I2C bus of software, and programs play the Bluetooth controller and the GPS receiver.
@@ -28,7 +28,7 @@ import pytest
 from tests.conftest import Need
 from tests.projects import PROGRAMS, booted
 from tests.vm.device import Device, ssh_words
-from tests.vm.project import MINIFY, Project, as_wanted
+from tests.vm.project import Project
 
 from reconix.base.process import run
 from reconix.vm.login import Login
@@ -68,18 +68,6 @@ class Use:
         return re.search(self.says.replace("VISIT", str(visit)), said, re.DOTALL) is not None
 
 
-KEPT_FOR_VISITS = {
-    "spare": '\n[minify]\nkeep = ["/usr/bin/timedatectl"]\n',
-    "default": """
-[minify]
-keep = [
-    "package:coreutils", "package:grep", "package:sed", "package:tar", "package:util-linux",
-    "package:mount", "package:redis-tools", "package:postgresql-client-17", "/usr/bin/psql",
-    "/usr/bin/getent",
-]
-""",
-}
-"""A minified system has no program that only a visitor uses."""
 TABLE = "create table if not exists visits (id serial)"
 USES = (
     Use(
@@ -377,12 +365,6 @@ def started(image: Path, folder: Path, login: Login) -> Iterator[Device]:
 
 def make_project(folder: Path, time_port: int) -> Project:
     shutil.copytree(SKELETON, folder)
-    machine = folder / "hosts/box/machine.toml"
-    machine.write_text(as_wanted(machine.read_text()))
-    if MINIFY in machine.read_text():
-        for name, kept in KEPT_FOR_VISITS.items():
-            system = folder / f"hosts/box/systems/{name}.toml"
-            system.write_text(system.read_text() + kept)
     rules = folder / "files/nftables.conf"
     rules.write_text(rules.read_text().replace("@time_port@", str(time_port)))
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key")
