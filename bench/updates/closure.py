@@ -117,12 +117,17 @@ def build(root: Path, store: Path) -> None:
         )
         for flags in ("-O2 -g", "-O2 -g -fstack-clash-protection")
     ]
-    (store / _TOPS).write_bytes(b"".join(tops))
+    remember(store, *(StorePath.parse(top.decode().strip()) for top in tops))
     remove_tree(work)
 
 
+def remember(store: Path, old: StorePath, new: StorePath) -> None:
+    """Write down which the two closures of a pair are."""
+    (store / _TOPS).write_text(f"{old}\n{new}\n")
+
+
 def tops(store: Path) -> tuple[StorePath, StorePath]:
-    """The two closures in a store that ``build`` made."""
+    """The two closures in a store, as they were written down."""
     old, new = (store / _TOPS).read_text().split()
     return StorePath.parse(old), StorePath.parse(new)
 

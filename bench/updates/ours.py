@@ -1,10 +1,11 @@
 """Our own way, with the product's public functions: ``send.create`` and ``receive.receive``.
 
 A tree becomes an object in a store on the build host, and a generation refers to it; a closure of
-Nix is taken in as it is. Each generation has an agent, and the tools that an agent needs, as that
-of every device. The stream is signed, so that its size is that of a real one. The device's
-partition is laid out as a fresh image has it, and the receiver runs as there, ``python3 -I -S``:
-with the Python of the old tree, where that has one which runs here.
+Nix is taken in as it is, and so is a generation of our own. Each other generation has an agent, and
+the tools that an agent needs, as that of every device. The stream is signed, so that its size is
+that of a real one. The device's partition is laid out as a fresh image has it, and the receiver
+runs as there, ``python3 -I -S``: with the Python of the old tree, where that has one which runs
+here.
 """
 
 import sys
@@ -20,7 +21,7 @@ from reconix.build.agent import zipapp
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.images import DeviceTrees, read_device_generation, system_images
 from reconix.nix.install import install
-from reconix.store.generation import VERSION
+from reconix.store.generation import FILE_NAME, VERSION
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 from reconix.store.tree import File, Node, Symlink, folder
@@ -56,8 +57,7 @@ class Reconix(Peer):
 
     def prepare(self) -> None:
         with ChrootStore(self.work / "builder") as store:
-            tops = [_top(store, tree) for tree in self._add(store)]
-            paths = [generation(store, top) for top in tops]
+            paths = [_generation_of(store, each) for each in self._add(store)]
             (self.work / "generations").write_text("".join(f"{path}\n" for path in paths))
             (self.work / "device").mkdir()
             install(read_device_generation(store, paths[0]), Registry(self.work / "device"))
@@ -107,6 +107,13 @@ class ReconixForCpu(Reconix):
     sparing = Sparing.CPU
 
 
+def _generation_of(store: ChrootStore, tree: StorePath) -> StorePath:
+    """A tree as the only one of a generation, if it is none itself."""
+    if (store.path(tree) / FILE_NAME).is_file():
+        return tree
+    return generation(store, _top(store, tree))
+
+
 def generation(store: ChrootStore, top: StorePath) -> StorePath:
     """A generation whose only system is an object; of its agent there is what is compiled."""
     boot = store.add_files(folder({"x": File(b"")}), f"boot-{HOST}")
@@ -124,7 +131,7 @@ def generation(store: ChrootStore, top: StorePath) -> StorePath:
     }
     library = compiled.file_name(Architecture(ARCHITECTURE).machine)
     own: dict[str, Node] = {
-        "generation.json": File(print_json(document)),
+        FILE_NAME: File(print_json(document)),
         "root": Symlink(str(top)),
     }
     agent = File((SOURCE / compiled.__name__.replace(".", "/")).with_name(library).read_bytes())

@@ -12,6 +12,11 @@ python    the updated system → two settings changed, a point release of the br
 kernel-arm64
           a kernel of trixie for Arm, its modules and its documentation → its security update
 node      a release of an application with its ``node_modules`` → a later one
+generation
+          a generation of the example, three systems with all of Debian → one with another page, a
+          package more, a setting; as reconix builds both
+generation-minified
+          the same, of minified systems
 ========  ==========================================================================================
 
 The trees are made once and kept in the user's cache folder; remove it to make them from what the
@@ -22,7 +27,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from bench.updates import closure, layout, node, packages, roots, site
+from bench.updates import closure, generations, layout, node, packages, roots, site
 from bench.updates.peers.peer import Closures, Pair
 
 from reconix.base.files import remove_tree
@@ -31,7 +36,10 @@ RELEASE = ("bookworm",)
 UPDATED = ("bookworm", "bookworm-security", "bookworm-updates")
 NEXT = ("trixie",)
 SECURED = ("trixie", "trixie-security")
-NAMES = ("security", "config", "upgrade", "nix", "oci", "layers", "python", "kernel-arm64", "node")
+NAMES = (
+    *("security", "config", "upgrade", "nix", "oci", "layers", "python", "kernel-arm64", "node"),
+    *("generation", "generation-minified"),
+)
 _CLOSURES = "store"
 _COMPLETE = "complete"
 
@@ -133,6 +141,14 @@ def _node(folder: Path, _: _Roots) -> None:
     node.install(node.NEW, folder / "new")
 
 
+def _generations(folder: Path, _: _Roots) -> None:
+    store = folder / _CLOSURES
+    minified = folder.name == "generation-minified"
+    generations.build(folder / "project", store, minified=minified)
+    for top, name in zip(closure.tops(store), ("old", "new"), strict=True):
+        generations.copy(store, top, folder / name)
+
+
 _MAKE = {
     "security": _security,
     "config": _config,
@@ -143,4 +159,6 @@ _MAKE = {
     "python": _python,
     "kernel-arm64": _kernel_arm64,
     "node": _node,
+    "generation": _generations,
+    "generation-minified": _generations,
 }
