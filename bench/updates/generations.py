@@ -67,5 +67,5 @@ def copy(store: Path, top: StorePath, place: Path) -> None:
         for path in opened.closure(top):
             target = place / str(path).lstrip("/")
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(opened.path(path), target, symlinks=True)
+            run("cp", "-a", opened.path(path), target)
     run("chmod", "-R", "u+w", place)
