@@ -11,13 +11,13 @@ in a store below a folder.
 """
 
 import re
-import shutil
 from pathlib import Path
 
 from bench.updates.peers.stores import nix_environment, split
 
 from reconix.base.files import remove_tree
 from reconix.base.process import run
+from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
 
 WANTED = ("mosquitto", "nginx-light", "openssh-server", "python3-minimal", "systemd", "iproute2")
@@ -134,11 +134,11 @@ def tops(store: Path) -> tuple[StorePath, StorePath]:
 
 def copy(store: Path, top: StorePath, place: Path) -> None:
     """The objects of a closure as a plain tree."""
-    words = ("nix-store", "--store", store, "-qR", str(top))
-    for line in run(*words, environment=nix_environment(store)).decode().split():
-        source, target = store / line.lstrip("/"), place / line.lstrip("/")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(source, target, symlinks=True)
+    with ChrootStore(store) as opened:
+        for path in opened.closure(top):
+            target = place / str(path).lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            run("cp", "-a", opened.path(path), target)
     run("chmod", "-R", "u+w", place)
 
 

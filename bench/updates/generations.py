@@ -14,7 +14,6 @@ from bench.updates.ours import HOST
 
 from reconix.base.documents import Fields
 from reconix.base.process import run
-from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
 
 _HOST = f"hosts/{HOST}"
@@ -59,13 +58,3 @@ def _edit(file: Path, before: str, after: str) -> None:
     text = file.read_text()
     assert before in text, file
     file.write_text(text.replace(before, after))
-
-
-def copy(store: Path, top: StorePath, place: Path) -> None:
-    """The objects of a generation as a plain tree, with their names."""
-    with ChrootStore(store) as opened:
-        for path in opened.closure(top):
-            target = place / str(path).lstrip("/")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            run("cp", "-a", opened.path(path), target)
-    run("chmod", "-R", "u+w", place)

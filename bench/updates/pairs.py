@@ -90,6 +90,13 @@ def _copy(root: Path, place: Path) -> Path:
     return place
 
 
+def _copy_closures(folder: Path) -> None:
+    """Both as plain trees, beside the store that they are in."""
+    store = folder / _CLOSURES
+    for top, name in zip(closure.tops(store), ("old", "new"), strict=True):
+        closure.copy(store, top, folder / name)
+
+
 def _security(folder: Path, built: _Roots) -> None:
     _copy(built.release(), folder / "old")
     _copy(built.updated(), folder / "new")
@@ -107,9 +114,7 @@ def _upgrade(folder: Path, built: _Roots) -> None:
 
 def _nix(folder: Path, built: _Roots) -> None:
     closure.build(built.updated(), folder / _CLOSURES)
-    old, new = closure.tops(folder / _CLOSURES)
-    closure.copy(folder / _CLOSURES, old, folder / "old")
-    closure.copy(folder / _CLOSURES, new, folder / "new")
+    _copy_closures(folder)
 
 
 def _oci(folder: Path, built: _Roots) -> None:
@@ -142,11 +147,9 @@ def _node(folder: Path, _: _Roots) -> None:
 
 
 def _generations(folder: Path, _: _Roots) -> None:
-    store = folder / _CLOSURES
     minified = folder.name == "generation-minified"
-    generations.build(folder / "project", store, minified=minified)
-    for top, name in zip(closure.tops(store), ("old", "new"), strict=True):
-        generations.copy(store, top, folder / name)
+    generations.build(folder / "project", folder / _CLOSURES, minified=minified)
+    _copy_closures(folder)
 
 
 _MAKE = {
