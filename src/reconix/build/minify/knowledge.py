@@ -15,6 +15,7 @@ from reconix.base.architecture import Architecture
 from reconix.build.minify.edges.units import UnitEdges
 from reconix.build.minify.files import Files
 from reconix.build.minify.graph import Edge
+from reconix.build.minify.rules import LOOKS_UP_ZONES
 
 _LIBRARIES = f"usr/lib/(?:{'|'.join(each.triplet for each in Architecture)})"
 
@@ -194,7 +195,7 @@ ALL = (
         r"usr/lib/python3\.\d+/(?:stringprep\.py|lib-dynload/unicodedata\..*)",
     ),
     Fact(
-        r"usr/lib/postgresql/[^/]+/bin/postgres|usr/bin/php[\d.]+",
+        LOOKS_UP_ZONES,
         "looks zones up by their names, and its own first",
         r"usr/share/zoneinfo/(?!right/).*",
     ),

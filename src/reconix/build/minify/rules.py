@@ -19,7 +19,8 @@ _SWAP = re.compile(rb"(?m)^[^#\n]*\sswap\s")
 _MULTIARCH = f"(?:{'|'.join(each.triplet for each in Architecture)})"
 _UNIT = r"usr/lib/systemd/system/(?:.*/)?"
 _OF_FSTAB = r"systemd-(?:fsck|growfs|makefs|quotacheck|remount-fs)"
-_ASKS_FOR_ZONES = re.compile(r"usr/lib/postgresql/[^/]+/bin/postgres|usr/bin/php[\d.]+")
+LOOKS_UP_ZONES = r"usr/lib/postgresql/[^/]+/bin/postgres|usr/bin/php[\d.]+"
+"""Programs that do not start without the zones of time, whatever the device is in."""
 _DISK_DRIVERS = ("scsi_mod", "libata")
 _LIGHT_DRIVERS = ("backlight", "drm", "led_class")
 
@@ -73,9 +74,8 @@ def _has(*paths: str) -> Callable[[Facts], bool]:
 
 
 def _looks_up_zones(facts: Facts) -> bool:
-    """Whether something does not do with the zone of the device, and does not start without all."""
-    nodes = facts.files.nodes
-    return "tzdata" in facts.asked or any(map(_ASKS_FOR_ZONES.fullmatch, nodes))
+    looks_up = re.compile(LOOKS_UP_ZONES)
+    return "tzdata" in facts.asked or any(map(looks_up.fullmatch, facts.files.nodes))
 
 
 def _drives(*modules: str) -> Callable[[Facts], bool]:
