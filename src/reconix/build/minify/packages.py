@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from reconix.build.minify.edges.accounts import PAM_FOLDERS
+from reconix.build.minify.edges.accounts import PAM_FOLDERS, pam_program
 from reconix.build.minify.files import Files
 from reconix.build.minify.graph import Edge
 from reconix.build.minify.knowledge import PROGRAMS, SHARED
@@ -100,7 +100,7 @@ class PackageEdges:
         """The PAM services that are named like a program: a plugin or a helper of it may ask."""
         name = path.rpartition("/")[2]
         for service in self._pam.get(package, ()):
-            if _program_of(service) == name:
+            if pam_program(service) == name:
                 yield Edge(service, f"is what /{path} is known to PAM as")
 
     def asked_of_pam(self, path: str) -> Iterator[Edge]:
@@ -110,7 +110,7 @@ class PackageEdges:
         """
         package = self.package_of(path)
         for service in () if package in SHARED else self._pam.get(package, ()):
-            name = _program_of(service)
+            name = pam_program(service)
             if not any(self.files.find(f"{folder}/{name}") for folder in _PROGRAMS):
                 yield Edge(service, f"is of a package of which /{path} uses PAM")
 
@@ -162,8 +162,3 @@ class PackageEdges:
         below = list(self.files.below(path))
         if below and all(self._packages(each) == (package,) for each in below):
             yield from (Edge(each, f"names the folder /{path}") for each in below)
-
-
-def _program_of(service: str) -> str:
-    """The program that a PAM service may be named like; ``su-l`` is how ``su`` asks for log-ins."""
-    return re.sub(r"-[il]$", "", service.rpartition("/")[2])

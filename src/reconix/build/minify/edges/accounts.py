@@ -16,6 +16,8 @@ _LIBRARIES = (*(f"usr/lib/{each.triplet}" for each in Architecture), "usr/lib")
 _SERVICE = re.compile(r"[a-z_]+:\s*(.*)")
 PAM_FOLDERS = ("etc/pam.d", "usr/lib/pam.d")
 """Where services are, first those of the administrator."""
+_OF_LOG_INS = ("-i", "-l")
+"""What a program adds to its name where it asks for a log-in: ``sudo-i``, ``su-l``."""
 _INCLUDE = re.compile(r"@include\s+(\S+)|\S+\s+(?:include|substack)\s+(\S+)")
 _MODULE = re.compile(r"[\w/.-]+\.so\b")
 
@@ -54,6 +56,17 @@ class AccountEdges:
                 for folder in _LIBRARIES if "/" not in module else ("",):
                     place = f"{folder}/security/{module}" if folder else module.lstrip("/")
                     yield Edge(place, f"asks {module}")
+
+
+def pam_names(program: str) -> tuple[str, ...]:
+    """The services that a program asks for by its own name."""
+    return (program, *(f"{program}{each}" for each in _OF_LOG_INS))
+
+
+def pam_program(service: str) -> str:
+    """The name of the program that the file of a service is named like, if it is named like one."""
+    name = service.rpartition("/")[2]
+    return name.removesuffix(next((each for each in _OF_LOG_INS if name.endswith(each)), ""))
 
 
 def pam_service(name: str, how: str) -> Iterator[Edge]:

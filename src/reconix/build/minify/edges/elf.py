@@ -19,7 +19,7 @@ from pathlib import Path
 
 from reconix.base.architecture import Architecture
 from reconix.build.minify.edges import texts
-from reconix.build.minify.edges.accounts import pam_service
+from reconix.build.minify.edges.accounts import pam_names, pam_service
 from reconix.build.minify.files import Files
 from reconix.build.minify.graph import Edge
 from reconix.build.software.elf import DamagedElf, Elf
@@ -107,7 +107,7 @@ class ElfEdges:
 
     def _pam(self, path: str) -> Iterator[Edge]:
         program = path.rpartition("/")[2]
-        for name in (program, f"{program}-i", f"{program}-l", "other"):
+        for name in (*pam_names(program), "other"):
             yield from pam_service(name, f"asks PAM as {name}")
 
     def _is_public(self, path: str) -> bool:
