@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import Need
 from tests.vm.device import Device, ssh_words
-from tests.vm.project import KEEPS_HOST_KEY, MACHINE, Project
+from tests.vm.project import KEEPS_HOST_KEY, MACHINE, MINIFY, Project
 
 from reconix.base.process import run
 from reconix.boot.disk import DiskFile
@@ -29,11 +29,7 @@ from reconix.vm.qemu import Disk, Forward, Guest
 
 PROGRAMS = ("mmdebstrap", "qemu-system-x86_64", "ssh", "mkfs.ext4", "debugfs")
 FOREIGN_BYTES = 64 * MIB
-SMALL = """
-[minify]
-enable = true
-keep = ["package:coreutils", "package:util-linux"]
-"""
+SMALL = f'{MINIFY}keep = ["package:coreutils", "package:util-linux"]\n'
 """All of it goes over ssh, and is read back there."""
 
 
